@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kit/compare.h>
+#include <kit/signature.h>
+
+namespace kit {
+
+/// The archive format that this version of kit writes, and the newest that it reads.
+inline constexpr std::int64_t archive_format = 1;
+
+/// One executable form of the model inside the archive.
+struct ProgramInfo {
+  std::string engine;  ///< "torchscript", "aoti" or "native"
+  std::string target;  ///< what it was compiled for; "any" for torchscript
+  std::string torch;   ///< version of torch that made it, "2.13.0"
+};
+
+/// One member of the archive, as the manifest states it.
+struct MemberInfo {
+  std::string name;  ///< without the archive's root folder
+  std::uint64_t size = 0;
+  std::string sha256;  ///< 64 lower-case hexadecimal digits
+};
+
+/// The table of contents of an archive: docs/archive-format.md, python/kit/manifest.schema.json.
+struct Manifest {
+  std::int64_t format = archive_format;
+  std::string name;
+  Signature signature;
+  std::vector<ProgramInfo> programs;
+  std::int64_t cases = 0;  ///< number of golden cases
+  Tolerances tolerances;
+  std::vector<MemberInfo> members;
+  std::map<std::string, std::string> provenance;  ///< versions of what made the archive, by name
+  std::string json;                               ///< the text it was read from
+
+  /// Reads the JSON text. `where` names the archive in messages. Throws an archive error if the text is
+  /// not a manifest, or is of a format newer than `archive_format`.
+  static Manifest parse(std::string_view json, const std::string& where);
+};
+
+}  // namespace kit

@@ -1,0 +1,119 @@
+#include <kit/archive.h>
+
+#include <map>
+
+#include <zlib.h>
+
+#include "core/file.h"
+#include "core/sha256.h"
+#include "core/zip.h"
+
+namespace kit {
+namespace {
+
+constexpr std::string_view own_folder = "extra/kit/";
+constexpr std::string_view manifest_name = "extra/kit/manifest.json";
+
+}  // namespace
+
+struct Archive::State {
+  std::string path;
+  std::vector<std::byte> bytes;
+  std::vector<std::string> names;
+  std::map<std::string, std::span<const std::byte>, std::less<>> contents;  ///< of members that are stored
+  std::optional<Manifest> manifest;
+
+  [[noreturn]] void refuse(const std::string& reason) const {
+    throw Error(ErrorCode::archive, path + ": " + reason);
+  }
+
+  void read_names(const zip::Directory& directory);
+  void read_manifest(const zip::Directory& directory);
+  void check_members() const;
+};
+
+/// Takes the names without the root folder, which is the one that all members are in.
+void Archive::State::read_names(const zip::Directory& directory) {
+  if (directory.entries.empty()) refuse("the archive is empty; export the model again");
+  const std::string& first = directory.entries.front().name;
+  const std::string root = first.substr(0, first.find('/') + 1);
+  for (const zip::Entry& entry : directory.entries) {
+    if (root.empty() || !entry.name.starts_with(root))
+      refuse(
+          "not a TorchScript archive: its members are not all in one folder; write one with python -m "
+          "kit.export");
+    names.push_back(entry.name.substr(root.size()));
+  }
+}
+
+/// Reads the manifest, where there is one, and finds the contents of the members.
+void Archive::State::read_manifest(const zip::Directory& directory) {
+  bool ours = false;
+  std::size_t at = names.size();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ours = ours || names[i].starts_with(own_folder);
+    if (names[i] == manifest_name) at = i;
+  }
+  if (!ours) return;
+  if (at == names.size()) refuse("damaged archive: its manifest is missing; copy or export it again");
+
+  const auto spans = zip::read_contents(bytes, directory, path);
+  for (std::size_t i = 0; i < names.size(); ++i) contents[names[i]] = spans[i];
+  // No digest covers the manifest, which holds the digests of all else: its checksum does.
+  const auto* text = reinterpret_cast<const char*>(spans[at].data());
+  const uLong checksum = ::crc32_z(0, reinterpret_cast<const Bytef*>(text), spans[at].size());
+  if (checksum != directory.entries[at].crc32)
+    refuse("damaged archive: the checksum of its manifest is wrong; copy or export it again");
+  manifest = Manifest::parse({text, spans[at].size()}, path);
+}
+
+void Archive::State::check_members() const {
+  const std::string remedy = "; copy or export it again";
+  for (const MemberInfo& info : manifest->members) {
+    const auto found = contents.find(info.name);
+    if (found == contents.end())
+      refuse("damaged archive: the member '" + info.name + "' is missing" + remedy);
+    if (found->second.size() != info.size || sha256_hex(found->second) != info.sha256)
+      refuse("damaged archive: the member '" + info.name + "' is not what the manifest says" + remedy);
+  }
+  // All that are listed are there: one more, beside the manifest, was added.
+  if (contents.size() == manifest->members.size() + 1) return;
+  std::map<std::string_view, bool> listed{{manifest_name, true}};
+  for (const MemberInfo& info : manifest->members) listed[info.name] = true;
+  for (const std::string& name : names)
+    if (!listed.contains(name))
+      refuse("damaged archive: the member '" + name + "' is not in the manifest" + remedy);
+  refuse("bad manifest: it lists itself as a member; export the model again");
+}
+
+Archive Archive::open(const std::string& path) {
+  return from_bytes(read_file(path, ErrorCode::archive), path);
+}
+
+Archive Archive::from_bytes(std::vector<std::byte> bytes, const std::string& where) {
+  auto state = std::make_shared<State>();
+  state->path = where;
+  state->bytes = std::move(bytes);
+  const zip::Directory directory = zip::read_directory(state->bytes, where);
+  state->read_names(directory);
+  state->read_manifest(directory);
+  if (state->manifest) state->check_members();
+  return Archive(std::move(state));
+}
+
+const std::string& Archive::path() const noexcept { return state_->path; }
+
+std::span<const std::byte> Archive::bytes() const noexcept { return state_->bytes; }
+
+const Manifest* Archive::manifest() const noexcept { return state_->manifest ? &*state_->manifest : nullptr; }
+
+std::vector<std::string> Archive::member_names() const { return state_->names; }
+
+std::span<const std::byte> Archive::member(std::string_view name) const {
+  const auto found = state_->contents.find(name);
+  if (found == state_->contents.end())
+    state_->refuse("it has no member '" + std::string(name) + "' that can be read");
+  return found->second;
+}
+
+}  // namespace kit

@@ -1,0 +1,71 @@
+#include <kit/archive.h>
+
+#include <map>
+
+#include "core/safetensors.h"
+
+namespace kit {
+namespace {
+
+constexpr std::string_view cases_name = "extra/kit/cases.safetensors";
+
+/// Takes the tensors of one case by their names.
+class Tensors {
+ public:
+  Tensors(const Archive& archive, std::shared_ptr<void> owner)
+      : where_(archive.path()), owner_(std::move(owner)) {
+    const auto file = archive.member(cases_name);
+    const auto length = safetensors::header_length(file, file.size(), ErrorCode::archive, where_);
+    const std::string_view json(reinterpret_cast<const char*>(file.data()) + safetensors::length_bytes,
+                                length);
+    data_ = file.subspan(safetensors::length_bytes + length);
+    for (auto& entry : safetensors::parse_header(json, data_.size(), ErrorCode::archive, where_)) {
+      std::string key = entry.name;
+      entries_.emplace(std::move(key), std::move(entry));
+    }
+  }
+
+  Tensor take(const std::string& prefix, const TensorSpec& spec) {
+    const auto found = entries_.find(prefix + spec.name);
+    if (found == entries_.end())
+      throw Error(ErrorCode::archive,
+                  where_ + ": the golden cases lack '" + prefix + spec.name + "'; export the model again");
+    const safetensors::Entry& entry = found->second;
+    auto* bytes = const_cast<std::byte*>(data_.data() + entry.begin);
+    Tensor view(bytes, entry.dtype, entry.shape, {}, Device{}, owner_);
+    if (reinterpret_cast<std::uintptr_t>(bytes) % item_size(entry.dtype) == 0) return view;
+    Tensor copy = Tensor::empty(entry.dtype, entry.shape);
+    std::memcpy(copy.data(), bytes, copy.nbytes());
+    return copy;
+  }
+
+ private:
+  std::string where_;
+  std::shared_ptr<void> owner_;
+  std::span<const std::byte> data_;
+  std::map<std::string, safetensors::Entry> entries_;
+};
+
+}  // namespace
+
+std::vector<Case> Archive::cases() const {
+  const Manifest* known = manifest();
+  if (known == nullptr || known->cases == 0)
+    throw Error(
+        ErrorCode::archive,
+        path() + ": it has no golden cases to replay; write an archive that has with python -m kit.export");
+  Tensors tensors(*this, std::make_shared<Archive>(*this));
+  std::vector<Case> result;
+  for (std::int64_t i = 0; i < known->cases; ++i) {
+    Case one;
+    const std::string prefix = std::to_string(i);
+    for (const TensorSpec& spec : known->signature.inputs)
+      one.inputs.push_back(tensors.take(prefix + ".inputs.", spec));
+    for (const TensorSpec& spec : known->signature.outputs)
+      one.outputs.push_back(tensors.take(prefix + ".outputs.", spec));
+    result.push_back(std::move(one));
+  }
+  return result;
+}
+
+}  // namespace kit
