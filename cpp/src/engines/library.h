@@ -1,0 +1,12 @@
+#pragma once
+
+#include "engines/program.h"
+
+namespace kit {
+
+/// The function that loads programs of this engine, from the library that holds it. That library, and
+/// libtorch with it, is loaded at the first call and stays. Throws an unavailable error that names what is
+/// missing.
+LoadProgram engine_loader(Engine engine);
+
+}  // namespace kit

@@ -1,0 +1,163 @@
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/clone.h>
+#include <caffe2/serialize/read_adapter_interface.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/codegen/fuser/interface.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <kit/torch.h>
+
+#include "engines/program.h"
+
+namespace kit {
+namespace {
+
+/// Gives libtorch the archive's own bytes: what it loads is what was checked.
+class Bytes final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit Bytes(Archive archive) : archive_(std::move(archive)) {}
+
+  std::size_t size() const override { return archive_.bytes().size(); }
+
+  std::size_t read(std::uint64_t position, void* buffer, std::size_t count,
+                   const char* /*what*/) const override {
+    const auto bytes = archive_.bytes();
+    if (position >= bytes.size()) return 0;
+    const std::size_t taken = std::min<std::size_t>(count, bytes.size() - position);
+    std::memcpy(buffer, bytes.data() + position, taken);
+    return taken;
+  }
+
+ private:
+  Archive archive_;
+};
+
+/// The one line of libtorch's message that says what was wrong: the last that names an error, where the
+/// interpreter put its own traceback around it, else the first.
+std::string summary(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::string_view text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  if (const auto at = text.rfind("Error: "); at != std::string_view::npos) text.remove_prefix(at + 7);
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+at::Device find_device(const Device& device) {
+  if (device.kind == Device::Kind::cpu) return at::kCPU;
+  if (!at::globalContext().hasCUDA())
+    throw Error(ErrorCode::unavailable,
+                "the device " + device.str() +
+                    " is not here: this host has no CUDA GPU, or its libtorch no CUDA; "
+                    "give --device cpu");
+  const int count = at::detail::getCUDAHooks().deviceCount();
+  if (device.index >= count)
+    throw Error(ErrorCode::unavailable, "the device " + device.str() + " is not here: the host has " +
+                                            std::to_string(count) +
+                                            "; give cuda:0 to cuda:" + std::to_string(count - 1));
+  // Chains of pointwise operations become one kernel.
+  torch::jit::overrideCanFuseOnGPU(true);
+  torch::jit::setTensorExprFuserEnabled(true);
+  return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
+}
+
+/// Takes the tensors out of what `forward` returned, in order. Programs of kit's return a tensor or a flat
+/// tuple; those from elsewhere may nest.
+void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
+  if (value.isTensor()) {
+    tensors.push_back(value.toTensor());
+  } else if (value.isTuple()) {
+    for (const c10::IValue& element : value.toTupleRef().elements()) flatten(element, tensors);
+  } else if (value.isList() || value.isTensorList()) {
+    for (const c10::IValue& element : value.toListRef()) flatten(element, tensors);
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) flatten(entry.value(), tensors);
+  } else if (!value.isNone()) {
+    throw Error(ErrorCode::input,
+                "the model returned a " + value.tagKind() +
+                    ", which is no tensor; return tensors, or tuples, lists and dicts of them");
+  }
+}
+
+torch::jit::Module load_module(const Archive& archive, at::Device device) {
+  try {
+    torch::jit::Module module = torch::jit::load(
+        std::static_pointer_cast<caffe2::serialize::ReadAdapterInterface>(std::make_shared<Bytes>(archive)),
+        device);
+    module.eval();
+    return module;
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::archive, archive.path() + ": libtorch cannot load it: " + summary(error));
+  }
+}
+
+torch::jit::Method find_forward(const torch::jit::Module& module, const Archive& archive) {
+  if (auto method = module.find_method("forward")) return *method;
+  throw Error(ErrorCode::archive, archive.path() + ": its module has no forward method; save one that has");
+}
+
+class TorchScript final : public Program {
+ public:
+  TorchScript(const Archive& archive, at::Device device)
+      : device_(device), module_(load_module(archive, device)), forward_(find_forward(module_, archive)) {}
+
+  std::vector<std::string> input_names() const override {
+    std::vector<std::string> names;
+    const auto& arguments = forward_.function().getSchema().arguments();
+    for (std::size_t i = 1; i < arguments.size(); ++i)  // the first is the module itself
+      if (!arguments[i].default_value()) names.push_back(arguments[i].name());
+    return names;
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
+    const at::NoGradGuard no_grad;
+    // The inputs outlive the call, so that an output in the memory of one shows by its use count.
+    std::vector<at::Tensor> given;
+    std::vector<at::Tensor> returned;
+    given.reserve(inputs.size());
+    try {
+      std::vector<c10::IValue> stack;
+      stack.reserve(inputs.size() + 1);
+      for (const Tensor& input : inputs) {
+        given.push_back(to_torch(input));
+        if (given.back().device() != device_) given.back() = given.back().to(device_);
+        stack.emplace_back(given.back());
+      }
+      flatten(forward_(std::move(stack)), returned);
+    } catch (const Error&) {
+      throw;
+    } catch (const c10::OutOfMemoryError& error) {
+      throw Error(ErrorCode::unavailable, "out of memory: " + summary(error) + "; give a smaller batch");
+    } catch (const std::exception& error) {
+      throw Error(ErrorCode::input, "the model cannot compute these inputs: " + summary(error));
+    }
+    const at::Device home =
+        inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;
+    std::vector<Tensor> outputs;
+    outputs.reserve(returned.size());
+    for (at::Tensor& tensor : returned) outputs.push_back(from_torch(detached(tensor, home)));
+    return outputs;
+  }
+
+ private:
+  /// The output on the device of the inputs, in memory that is neither an input's nor the program's.
+  static at::Tensor detached(const at::Tensor& tensor, at::Device home) {
+    if (tensor.device() != home) return tensor.to(home);
+    if (tensor.layout() == at::kStrided && tensor.storage().use_count() > 1) return tensor.clone();
+    return tensor;
+  }
+
+  at::Device device_;
+  torch::jit::Module module_;
+  mutable torch::jit::Method forward_;  // its call operator is not const, yet changes nothing of it
+};
+
+}  // namespace
+}  // namespace kit
+
+kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::Device& device, int threads) {
+  if (threads > 0) at::set_num_threads(threads);
+  return new kit::TorchScript(archive, kit::find_device(device));
+}
