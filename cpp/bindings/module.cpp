@@ -1,0 +1,10 @@
+#include "bind.h"
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "kit's C++ library.";
+  module.attr("torch_version") = KIT_TORCH_VERSION;
+  kit::bind_errors(module);
+  kit::bind_compare(module);
+  kit::bind_archive(module);
+  kit::bind_model(module);
+}
