@@ -86,7 +86,7 @@ std::string ArchiveBuilder::zip(const std::vector<std::pair<std::string, std::st
         little_endian(0xd935, 2) + little_endian(padding, 2) + std::string(padding, '\0');
     body += "PK\3\4" + shared_fields(name, contents, extra.size()) + name + extra + contents;
     directory += "PK\1\2" + little_endian(0x031e, 2) + shared_fields(name, contents, 0) +
-                 std::string(10, '\0') + little_endian(offset, 4) + name;
+                 std::string(6, '\0') + little_endian(0x81a40000, 4) + little_endian(offset, 4) + name;
   }
   const std::string end = "PK\5\6" + std::string(4, '\0') + little_endian(files.size(), 2) +
                           little_endian(files.size(), 2) + little_endian(directory.size(), 4) +

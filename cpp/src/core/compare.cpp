@@ -42,6 +42,8 @@ void compare_floating(const Tensor& actual, const Tensor& expected, const Tolera
   const T* a = static_cast<const T*>(actual.data());
   const T* e = static_cast<const T*>(expected.data());
   for (std::int64_t i = 0; i < expected.numel(); ++i) {
+    // The bits are what is asked about: -0 differs from 0.
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     if (std::memcmp(a + i, e + i, sizeof(T)) == 0) continue;
     const auto x = widen(a[i]);
     const auto y = widen(e[i]);

@@ -19,6 +19,7 @@ constexpr std::uint64_t central_size = 46;
 constexpr std::uint64_t local_size = 30;
 constexpr std::uint16_t zip64_field = 0x0001;
 constexpr std::uint32_t in_zip64 = 0xffffffff;
+constexpr std::uint32_t regular_file = 0x81a40000;  // Unix mode 0100644 in the upper half, no DOS attribute
 
 /// Reads little-endian numbers, never beyond the end.
 class Bytes {
@@ -131,6 +132,8 @@ std::uint64_t read_central(const Bytes& bytes, std::uint64_t at, Entry& entry) {
   const std::uint64_t extra_size = bytes.number<std::uint16_t>(at + 30);
   const std::uint64_t comment_size = bytes.number<std::uint16_t>(at + 32);
   if (bytes.number<std::uint16_t>(at + 34) != 0) bytes.refuse("it is one part of several");
+  entry.internal_attributes = bytes.number<std::uint16_t>(at + 36);
+  entry.external_attributes = bytes.number<std::uint32_t>(at + 38);
   entry.local_header = bytes.number<std::uint32_t>(at + 42);
   entry.name = bytes.text(at + central_size, name_size);
   widen(bytes, at + central_size + name_size, extra_size, entry);
@@ -185,8 +188,10 @@ std::vector<std::span<const std::byte>> read_contents(std::span<const std::byte>
   std::uint64_t covered = 0;
   for (const Entry& entry : directory.entries) {
     // Flag bit 11 says that the name is UTF-8; any other changes how the contents are to be read.
-    if (entry.method != 0 || (entry.flags & ~0x0800U) != 0 || entry.stored_size != entry.size)
-      bytes.refuse("the member '" + entry.name + "' is not simply stored");
+    // An attribute matters too: libtorch takes an entry with that of a DOS directory for empty.
+    if (entry.method != 0 || (entry.flags & ~0x0800U) != 0 || entry.stored_size != entry.size ||
+        entry.internal_attributes != 0 || entry.external_attributes != regular_file)
+      bytes.refuse("the member '" + entry.name + "' is not a plainly stored file");
     if (entry.local_header != covered) bytes.refuse("there is a gap before the member '" + entry.name + "'");
     const std::uint64_t start = check_local(bytes, entry);
     contents.push_back(bytes.at(start, entry.size));

@@ -17,6 +17,8 @@ struct Entry {
   std::uint16_t method = 0;  ///< 0: stored
   std::uint32_t timestamp = 0;
   std::uint32_t crc32 = 0;
+  std::uint16_t internal_attributes = 0;
+  std::uint32_t external_attributes = 0;
   std::uint64_t stored_size = 0;   ///< bytes in the file
   std::uint64_t size = 0;          ///< bytes of the contents
   std::uint64_t local_header = 0;  ///< offset of the entry's local header
@@ -31,10 +33,10 @@ struct Directory {
 /// the file is cut short, or a name stands twice.
 Directory read_directory(std::span<const std::byte> file, const std::string& where);
 
-/// The contents of each entry of a file in which nothing is left open: every entry is stored, local and
-/// central headers agree, and headers and contents follow one another without a gap from the first byte
-/// to the central directory. So every reader of the file finds the same contents in it. Throws an archive
-/// error that names `where` if the file is not of this form.
+/// The contents of each entry of a file in which nothing is left open: every entry is a stored regular file,
+/// local and central headers agree, and headers and contents follow one another without a gap from the first
+/// byte to the central directory. So every reader of the file finds the same contents in it. Throws an
+/// archive error that names `where` if the file is not of this form.
 std::vector<std::span<const std::byte>> read_contents(std::span<const std::byte> file,
                                                       const Directory& directory, const std::string& where);
 

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+namespace CLI {
+class App;
+}
+
+namespace kit::predictor {
+
+/// What a command does once its options are parsed. It throws a kit::Error where it fails.
+using Action = std::function<void()>;
+
+/// Each adds a command to `app`, and sets `action` when the command is chosen.
+void add_run(CLI::App& app, Action& action);
+void add_verify(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+
+/// Writes to standard output. Throws an unavailable error if that fails.
+void print(std::string_view text);
+
+/// Writes "predictor: <kind>: <text>" to standard error, in one line; "predictor: <text>" without a kind.
+void report(std::string_view kind, std::string_view text);
+
+}  // namespace kit::predictor

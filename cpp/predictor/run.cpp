@@ -1,0 +1,166 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <kit/device.h>
+#include <kit/error.h>
+#include <kit/model.h>
+
+#include "commands.h"
+#include "io/batches.h"
+#include "io/batching.h"
+#include "io/columns.h"
+#include "io/format.h"
+#include "io/input_file.h"
+#include "io/output_file.h"
+#include "io/reader.h"
+#include "io/writer.h"
+
+namespace kit::predictor {
+
+namespace {
+
+constexpr const char* footer =
+    "The formats are csv, jsonl, npy and safetensors, told by the extensions of the files. A pipe has none:\n"
+    "name the format of the input with --format. Predictions on standard output have the input's format.\n"
+    "Rows are read, predicted and written in batches, so a file may be larger than the memory.\n"
+    "\n"
+    "Examples:\n"
+    "  predictor run model.pt --input points.csv\n"
+    "  predictor run model.pt --input images.npy --output classes.csv\n"
+    "  generate | predictor run model.pt --input - --format csv > predictions.csv\n"
+    "  predictor run model.pt --input inputs.safetensors --output outputs.safetensors --device cuda\n";
+
+struct RunOptions {
+  std::string model;
+  std::string input;
+  std::string output = "-";
+  std::string format;
+  std::string output_format;
+  std::string engine = "auto";
+  std::string device = "cpu";
+  std::optional<std::int64_t> batch;
+  int threads = 0;
+  bool verbose = false;
+};
+
+io::Format input_format(const RunOptions& options) {
+  if (!options.format.empty()) return io::format_from_name(options.format);
+  if (options.input == "-")
+    throw Error(ErrorCode::usage,
+                "a pipe does not tell its format; say --format csv, jsonl, npy or safetensors");
+  return io::format_from_path(options.input, "--format");
+}
+
+/// Devices and pipes get what came in, unless told otherwise; a terminal gets text.
+io::Format output_format(const RunOptions& options, io::Format input, bool direct) {
+  if (!options.output_format.empty()) return io::format_from_name(options.output_format);
+  if (!direct) return io::format_from_path(options.output, "--output-format");
+  if (!io::is_text(input) && options.output == "-" && ::isatty(STDOUT_FILENO) == 1)
+    throw Error(ErrorCode::usage,
+                std::string(io::name(input)) +
+                    " is not for a terminal; name a file with --output, or say --output-format jsonl");
+  return input;
+}
+
+/// Batches can only be put together where every output has a row for each row of the inputs.
+void check_rows(const std::vector<Tensor>& outputs, std::int64_t rows, const Signature& signature) {
+  const std::vector<std::string> names = io::output_names(signature, outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Shape& shape = outputs[i].shape();
+    if (shape.empty() || shape.front() != rows)
+      throw Error(ErrorCode::input,
+                  "output '" + names[i] + "' is " + outputs[i].str() + " for " + std::to_string(rows) +
+                      " rows of input, so the model does not work row by row; give its inputs as "
+                      ".safetensors, which make one call");
+  }
+}
+
+void run(const RunOptions& options) {
+  // What the command line alone can be wrong about comes first, before anything is loaded.
+  const io::Format from = input_format(options);
+  const Options load_options{engine_from_name(options.engine), options.device, options.threads};
+  Device::parse(options.device);
+  if (options.threads < 0) throw Error(ErrorCode::usage, "--threads must be 0 or more");
+  if (options.batch && *options.batch < 1) throw Error(ErrorCode::usage, "--batch must be 1 or more");
+  io::InputFile input(options.input);
+  io::OutputFile output(options.output);
+  const io::Format to = output_format(options, from, !output.seekable());
+
+  const Model model = Model::load(options.model, load_options);
+  for (const std::string& warning : model.warnings()) report("warning", warning);
+  if (options.verbose) {
+    report("", "runs " + std::string(name(model.engine())) + " on " + options.device);
+    for (const std::string& note : model.notes()) report("note", note);
+  }
+
+  const Signature& signature = model.signature();
+  const io::Batching batching = io::Batching::of(signature, from, options.batch);
+  const std::string where = input.name();
+  const auto start = std::chrono::steady_clock::now();
+  const std::unique_ptr<io::Writer> writer = io::open_writer(to, output, signature, batching.by_row());
+  const std::unique_ptr<io::Reader> reader =
+      io::open_reader(from, std::move(input), signature, batching.kind);
+  io::Batches batches(*reader, signature, batching, where);
+  while (const auto inputs = batches.next()) {
+    std::vector<Tensor> outputs = model.predict(*inputs);
+    for (Tensor& tensor : outputs) tensor = tensor.contiguous();
+    if (batching.by_row()) check_rows(outputs, inputs->front().shape().front(), signature);
+    writer->write(outputs);
+  }
+  writer->close();
+  output.commit();
+
+  if (options.verbose) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    char text[128];
+    std::snprintf(text, sizeof text, "%lld %s in %.3f s, %.0f in a second",
+                  static_cast<long long>(batches.rows()), batching.by_row() ? "rows" : "calls", seconds,
+                  static_cast<double>(batches.rows()) / seconds);
+    report("", text);
+  }
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand("run", "Predict for the inputs in a file or a pipe");
+  command->footer(footer);
+  command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
+  command->add_option("-i,--input", options->input, "Where the inputs are; - is standard input")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("-o,--output", options->output,
+                   "Where the predictions go; - is standard output, the default")
+      ->type_name("FILE");
+  command->add_option("--format", options->format, "The input's format, if its extension does not tell")
+      ->type_name("FORMAT");
+  command
+      ->add_option("--output-format", options->output_format,
+                   "The output's format, if its extension does not tell")
+      ->type_name("FORMAT");
+  command
+      ->add_option("--engine", options->engine,
+                   "auto (the fastest that runs here), torchscript, aoti or native")
+      ->type_name("ENGINE");
+  command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("DEVICE");
+  command
+      ->add_option("--batch", options->batch, "Rows in a call; 1024 or what the model allows, if not given")
+      ->type_name("N");
+  command->add_option("--threads", options->threads, "Threads within an operation; 0 lets the engine choose")
+      ->type_name("N");
+  command->add_flag("-v,--verbose", options->verbose,
+                    "Say which engine runs, why not another, and how fast it was");
+  command->callback([options, &action] { action = [options] { run(*options); }; });
+}
+
+}  // namespace kit::predictor
