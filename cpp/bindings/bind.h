@@ -1,13 +1,14 @@
 #pragma once
 
-#include <torch/csrc/autograd/python_variable.h>
+#include <pybind11/pybind11.h>
 
 #include <kit/archive.h>
 #include <kit/compare.h>
 #include <kit/error.h>
 #include <kit/model.h>
-#include <kit/torch.h>
 #include <kit/verify.h>
+
+namespace py = pybind11;
 
 namespace kit {
 
@@ -16,23 +17,33 @@ void bind_compare(py::module_& module);
 void bind_archive(py::module_& module);
 void bind_model(py::module_& module);
 
+/// Whether the object is a torch.Tensor.
+bool is_python_tensor(py::handle object);
+
+/// A view of a torch.Tensor, which it keeps alive.
+Tensor tensor_from_python(py::handle object);
+
+/// A new torch.Tensor over the memory of the tensor.
+py::handle tensor_to_python(const Tensor& tensor);
+
 }  // namespace kit
 
 namespace pybind11::detail {
 
-/// torch.Tensor to kit::Tensor and back, over the same memory.
+/// torch.Tensor to kit::Tensor and back, over the same memory. Torch's own headers, which take most of a
+/// minute to parse, stay in tensor.cpp.
 template <>
 struct type_caster<kit::Tensor> {
   PYBIND11_TYPE_CASTER(kit::Tensor, const_name("torch.Tensor"));
 
   bool load(handle source, bool /*convert*/) {
-    if (!THPVariable_Check(source.ptr())) return false;
-    value = kit::from_torch(THPVariable_Unpack(source.ptr()));
+    if (!kit::is_python_tensor(source)) return false;
+    value = kit::tensor_from_python(source);
     return true;
   }
 
   static handle cast(const kit::Tensor& tensor, return_value_policy /*policy*/, handle /*parent*/) {
-    return THPVariable_Wrap(kit::to_torch(tensor));
+    return kit::tensor_to_python(tensor);
   }
 };
 

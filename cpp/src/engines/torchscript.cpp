@@ -145,8 +145,9 @@ class TorchScript final : public Program {
   /// The output on the device of the inputs, in memory that is neither an input's nor the program's.
   static at::Tensor detached(const at::Tensor& tensor, at::Device home) {
     if (tensor.device() != home) return tensor.to(home);
-    if (tensor.layout() == at::kStrided && tensor.storage().use_count() > 1) return tensor.clone();
-    return tensor;
+    // Whoever else holds the tensor, or another view of its memory, is an input or the program.
+    const bool shared = tensor.use_count() > 1 || (tensor.has_storage() && tensor.storage().use_count() > 1);
+    return shared ? tensor.clone() : tensor;
   }
 
   at::Device device_;
