@@ -1,0 +1,213 @@
+"""The archive: an ordinary TorchScript file that also holds a manifest and golden cases."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from kit.errors import Error, UnavailableError, UsageError
+from kit.manifest import MEMBER, Manifest, MemberInfo
+from kit.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROOT = "model"
+ALIGNMENT = 64
+_HEADER = 30  # bytes of a local header before the name
+_ZIP64_FIELD = 20  # bytes that zipfile adds to the header of a member that may exceed 32 bits
+_PADDING_ID = b"FB"  # torch's own id for the extra field that aligns
+_LARGE = 1 << 30  # from here on zip64 records come into play
+
+T = TypeVar("T")
+
+
+class Archive:
+    """An opened and checked archive.
+
+    Opening reads the file and checks every member against the manifest; it raises ArchiveError if the file
+    is no archive, is damaged or is too new. A TorchScript file without a manifest opens, and has no
+    signature.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        from kit.binding import native
+
+        self.path = os.fspath(path)
+        self._native = native.Archive.open(self.path)
+        text = self._native.manifest_json
+        self.manifest = Manifest.parse(text, self.path) if text is not None else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._native.size
+
+    @property
+    def member_names(self) -> list[str]:
+        """Names of the members without the root folder, in the order of the file."""
+        return self._native.member_names
+
+    @property
+    def signature(self) -> Signature | None:
+        """Names, dtypes and shapes, or None where there is no manifest."""
+        return self.manifest.signature if self.manifest is not None else None
+
+    def cases(self) -> list[tuple[list[Tensor], list[Tensor]]]:
+        """Inputs and eager outputs of each golden case. Raises ArchiveError if there are none."""
+        return self._native.cases()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of the archive, as JSON values."""
+        manifest = self.manifest.to_dict() if self.manifest is not None else None
+        return {"path": self.path, "size": self.size, "members": self.member_names, "manifest": manifest}
+
+    def to_json(self) -> str:
+        """The same as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True)
+
+    def __repr__(self) -> str:
+        return f"kit.Archive({self.path!r})"
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}  {size_text(self.size)}"]
+        manifest = self.manifest
+        if manifest is None:
+            lines.append(
+                f"no manifest: a TorchScript file from elsewhere, with {len(self.member_names)} members"
+            )
+            return "\n".join(lines)
+        lines += _rows("name", [manifest.name])
+        lines += _rows("inputs", _specs(manifest.signature.inputs))
+        lines += _rows("outputs", _specs(manifest.signature.outputs))
+        lines += _rows("dims", [str(dim) for dim in manifest.signature.dims] or ["none: all sizes are fixed"])
+        lines += _rows("programs", [f"{p.engine} for {p.target}, torch {p.torch}" for p in manifest.programs])
+        lines += _rows("cases", [str(manifest.cases)])
+        lines += _rows(
+            "tolerances", [f"{n}: rtol {t.rtol:g}, atol {t.atol:g}" for n, t in manifest.tolerances.items()]
+        )
+        lines += _rows(
+            "made by", [", ".join(f"{name} {version}" for name, version in manifest.provenance.items())]
+        )
+        lines += _rows(
+            "members", [f"{m.name}  {size_text(m.size)}  {m.sha256[:12]}…" for m in manifest.members]
+        )
+        return "\n".join(lines)
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person reads them: "12.3 KiB"."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _specs(specs: Iterable[TensorSpec]) -> list[str]:
+    return [f"{spec.name}: {spec}" for spec in specs] or ["none"]
+
+
+def _rows(title: str, values: list[str]) -> list[str]:
+    return [f"  {title if index == 0 else '':<11} {value}" for index, value in enumerate(values)]
+
+
+def member_infos(members: Mapping[str, bytes | memoryview]) -> tuple[MemberInfo, ...]:
+    """Sizes and digests, sorted by name, as the manifest lists them."""
+    return tuple(
+        MemberInfo(name, len(data), hashlib.sha256(data).hexdigest())
+        for name, data in sorted(members.items())
+    )
+
+
+def check_destination(path: str | os.PathLike[str]) -> Path:
+    """The file to write, with symbolic links followed. Raises UsageError if nothing can be written there."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise UsageError(f"{os.fspath(path)}: the directory {target.parent} does not exist; make it first")
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        kind = "a directory" if target.is_dir() else "no regular file"
+        raise UsageError(f"{os.fspath(path)}: it is {kind}; name a file to write")
+    return target
+
+
+def write_archive(
+    path: str | os.PathLike[str],
+    members: Mapping[str, bytes | memoryview],
+    manifest: Manifest,
+    check: Callable[[str], T],
+) -> T:
+    """Write an archive and give what `check` gives for it.
+
+    The archive is written to a temporary file beside `path`; `check` gets the path of this file, and only
+    if it returns is the file renamed. If anything raises, nothing is left behind and an old file stays as
+    it was. Raises UsageError if the directory does not exist, UnavailableError if it cannot be written.
+    """
+    target = check_destination(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        with os.fdopen(handle, "w+b") as file:
+            os.fchmod(handle, 0o666 & ~_file_mask())
+            _write_zip(file, {MEMBER: manifest.to_json().encode(), **dict(sorted(members.items()))})
+            file.flush()
+            os.fsync(handle)
+        result = check(temporary)
+        os.replace(temporary, target)
+        temporary = None
+        _sync_directory(target.parent)
+        return result
+    except OSError as error:
+        raise _cannot_write(os.fspath(path), error) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _file_mask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_zip(file: IO[bytes], members: Mapping[str, bytes | memoryview]) -> None:
+    """Every member stored and aligned; nothing in the file depends on when or where it is written."""
+    large = sum(map(len, members.values())) >= _LARGE
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, data in members.items():
+            entry = zipfile.ZipInfo(f"{ROOT}/{name}", (1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, whatever this is
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            if (
+                large
+            ):  # both headers of a member must name one version, and zipfile may raise that of one only
+                entry.extract_version = entry.create_version = zipfile.ZIP64_VERSION
+            wide = _ZIP64_FIELD if len(data) * 1.05 > zipfile.ZIP64_LIMIT else 0
+            start = file.tell() + _HEADER + len(entry.filename.encode()) + 4 + wide
+            padding = -start % ALIGNMENT
+            entry.extra = _PADDING_ID + padding.to_bytes(2, "little") + bytes(padding)
+            archive.writestr(entry, data)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _cannot_write(path: str, error: OSError) -> Error:
+    reason = error.strerror or str(error)
+    remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write it elsewhere"
+    return UnavailableError(f"{path}: it cannot be written: {reason}; {remedy}, and export again")

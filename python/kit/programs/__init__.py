@@ -1,0 +1,1 @@
+"""How each kind of program is made from a model."""

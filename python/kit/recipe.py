@@ -1,0 +1,199 @@
+"""A recipe: a zero-argument function that returns a model, example inputs, and what is known of them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from kit.errors import Error, UsageError
+from kit.signature import Dim
+from kit.source import display_path, one_line, raised_at
+
+DEFAULT_CASES = 8
+
+
+@dataclass
+class Recipe:
+    """What a recipe function returns.
+
+    A recipe should give the same model each time: seed what is random in it. `kit.parity` calls it again,
+    so if training takes long, let the recipe keep the trained weights in a file and load them from there.
+
+    model: an nn.Module, a function of tensors, or a method of a module.
+    args, kwargs: example arguments; a single tensor stands for a tuple of one.
+    name: name of the model; by default that of its class or function.
+    dynamic: dims by input and dimension, as {"x": {0: kit.Dim("batch", 1, 4096)}}. An input bears the name
+        of its parameter; nested ones have a path, as "boxes.0". Dimensions not named are fixed.
+    names: {"inputs": [...], "outputs": [...]}, either may be left out, in flat order.
+    cases: number of golden cases to make, the example being the first; or the arguments of each case, as a
+        tuple (positional), a dict (keywords) or a tensor.
+    tolerances: by dtype of the output, as {"float32": (rtol, atol)}; see `kit.compare.DEFAULT_TOLERANCES`.
+    seed: for the values of the golden cases.
+    """
+
+    model: Any
+    args: Any = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    dynamic: Mapping[str, Mapping[int, Dim]] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] | None = None
+    cases: int | Sequence[Any] = DEFAULT_CASES
+    tolerances: Mapping[Any, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not callable(self.model):
+            raise UsageError(
+                f"the recipe's model is {self.model!r}, which cannot be called; give a module or function"
+            )
+        if not isinstance(self.args, (tuple, list)):
+            self.args = (self.args,)
+        self.args = tuple(self.args)
+        if self.name is None:
+            self.name = str(getattr(self.model, "__name__", type(self.model).__name__))
+        if not isinstance(self.name, str) or not self.name:
+            raise UsageError(f"the recipe's name is {self.name!r}; give a text that is not empty")
+        for key in self.names or {}:
+            if key not in ("inputs", "outputs"):
+                raise UsageError(
+                    f"the recipe's names have the key {key!r}; the keys are 'inputs' and 'outputs'"
+                )
+        if (
+            isinstance(self.cases, bool)
+            or (isinstance(self.cases, int) and self.cases < 1)
+            or len_of(self.cases) == 0
+        ):
+            raise UsageError(
+                f"the recipe asks for {self.cases!r} golden cases; an archive needs at least one"
+            )
+
+
+def len_of(cases: int | Sequence[Any]) -> int:
+    """How many golden cases a recipe asks for."""
+    return cases if isinstance(cases, int) else len(cases)
+
+
+def run_recipe(spec: str | Callable[[], object]) -> Recipe:
+    """Call a recipe, given as a function or as "path.py:function" or "package.module:function".
+
+    Raises UsageError if it cannot be imported, raises, or returns no Recipe.
+    """
+    if callable(spec):
+        return _call(spec, _name_of(spec))
+    module, separator, function = spec.rpartition(":")
+    if not separator or not module or not function.isidentifier():
+        raise UsageError(f"'{spec}' is no recipe; write path.py:function or package.module:function")
+    with _import(module, spec) as loaded:
+        recipe = getattr(loaded, function, None)
+        if recipe is None:
+            raise UsageError(f"{module} has no function '{function}'; name one that returns a kit.Recipe")
+        return _call(recipe, spec)
+
+
+def _call(recipe: Callable[[], object], name: str) -> Recipe:
+    if not callable(recipe):
+        raise UsageError(
+            f"the recipe {name} is no function but {recipe!r}; write a function that returns a kit.Recipe"
+        )
+    try:
+        result = recipe()
+    except Error:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"the recipe {name} failed at {raised_at(error) or 'its call'}: {one_line(error)}"
+        ) from error
+    if not isinstance(result, Recipe):
+        raise UsageError(f"the recipe {name} returned {_kind(result)}; return a kit.Recipe")
+    return result
+
+
+@contextmanager
+def _import(module: str, spec: str) -> Iterator[ModuleType]:
+    """The module of a recipe. Its directory is on sys.path meanwhile, for what else it imports."""
+    is_path = module.endswith(".py") or os.sep in module
+    directory = os.path.dirname(os.path.abspath(module)) if is_path else os.getcwd()
+    saved = list(sys.path)
+    sys.path.insert(0, directory)
+    try:
+        yield _load_file(module) if is_path else _load_module(module, spec)
+    finally:
+        sys.path[:] = saved
+
+
+def _load_module(module: str, spec: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(error.name + ".")):
+            raise UsageError(
+                f"'{spec}': there is no module '{error.name}'; write path.py:function or "
+                "package.module:function"
+            ) from error
+        raise _import_failed(module, error) from error
+    except Error:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _import_failed(module, error) from error
+
+
+def _load_file(path: str) -> ModuleType:
+    if not os.path.isfile(path):
+        raise UsageError(f"{path}: no such recipe file; write path.py:function")
+    name = module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: a recipe must be a Python file, ending in .py")
+    loaded = importlib.util.module_from_spec(spec)
+    previous = sys.modules.get(name)
+    sys.modules[name] = loaded
+    try:
+        spec.loader.exec_module(loaded)
+    except BaseException as error:
+        if previous is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = previous
+        if isinstance(error, Error) or not isinstance(error, (Exception, SystemExit)):
+            raise
+        raise _import_failed(display_path(path), error) from error
+    return loaded
+
+
+def module_name(path: str) -> str:
+    """The name under which a recipe file is imported: its stem, or recipe_<stem> if that is an installed
+    module.
+
+    It becomes part of the class names in the archive, so it must not depend on where the file lies, nor on
+    the current directory.
+    """
+    stem = Path(path).stem
+    here = {os.path.realpath(os.curdir), os.path.dirname(os.path.realpath(path))}
+    installed = [entry for entry in sys.path if entry and os.path.realpath(entry) not in here]
+    if stem in sys.stdlib_module_names or PathFinder.find_spec(stem, installed) is not None:
+        return f"recipe_{stem}"
+    return stem
+
+
+def _import_failed(what: str, error: BaseException) -> UsageError:
+    where = raised_at(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{display_path(error.filename)}:{error.lineno}"
+    return UsageError(f"the recipe's module {what} cannot be imported, at {where or what}: {one_line(error)}")
+
+
+def _name_of(recipe: Callable[[], object]) -> str:
+    return str(getattr(recipe, "__qualname__", recipe))
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__module__}.{type(value).__qualname__}"

@@ -1,0 +1,158 @@
+"""How far the outputs of programs are from those of the eager model: as values, as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kit.errors import ParityError
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one tensor is from another.
+
+    within: dtype and shape are equal, and every element is within the tolerance.
+    bit_equal: every element has the same bits, or both are NaN.
+    max_abs, max_rel: the largest differences over finite elements.
+    reason: what is wrong, "" where `within`.
+    """
+
+    within: bool
+    bit_equal: bool
+    max_abs: float
+    max_rel: float
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if not self.within:
+            return self.reason
+        return "bit-equal" if self.bit_equal else f"{self.max_abs:.2g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One output of one case: how it came out in each column, and the first value there where it is known."""
+
+    case: int
+    output: str
+    shape: str
+    differences: dict[str, Difference]
+    first_values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Outputs of one or more ways to run a model, against those of the eager model.
+
+    path: the archive. columns: the ways. cases: number of cases. rows: one for each output of each case.
+    expected: what the ways are compared with, as the heading of its column.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    cases: int
+    rows: tuple[Row, ...]
+    expected: str = "golden"
+
+    @property
+    def passed(self) -> bool:
+        """Whether every difference is within its tolerance."""
+        return all(one.within for one in self._differences())
+
+    @property
+    def bit_equal(self) -> bool:
+        """Whether everything has the same bits."""
+        return all(one.bit_equal for one in self._differences())
+
+    @property
+    def max_abs(self) -> float:
+        """The largest absolute difference of all."""
+        return max((one.max_abs for one in self._differences()), default=0.0)
+
+    @property
+    def max_rel(self) -> float:
+        """The largest relative difference of all."""
+        return max((one.max_rel for one in self._differences()), default=0.0)
+
+    @property
+    def worst(self) -> str:
+        """The largest difference in words."""
+        if self.bit_equal:
+            return "0 (bit-equal)"
+        return f"{self.max_abs:.3g} absolute, {self.max_rel:.3g} relative"
+
+    def raise_for_failure(self) -> None:
+        """Raise ParityError for the first difference beyond its tolerance."""
+        for row in self.rows:
+            for column, one in row.differences.items():
+                if not one.within:
+                    raise ParityError(
+                        f"{self.path}: case {row.case}, output '{row.output}': {column} differs from "
+                        f"{self.expected}: {one.reason}; if this is as it should be, widen `tolerances` in "
+                        "the recipe"
+                    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        summary = {
+            "passed": self.passed,
+            "bit_equal": self.bit_equal,
+            "max_abs": self.max_abs,
+            "max_rel": self.max_rel,
+        }
+        return {**asdict(self), **summary}
+
+    def to_json(self) -> str:
+        """The same as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True)
+
+    def __str__(self) -> str:
+        outputs = list(dict.fromkeys(row.output for row in self.rows))
+        counts = f"{_count(self.cases, 'case')}, {_count(len(outputs), 'output')}"
+        head = f"{self.path}: {counts} ({', '.join(outputs)})"
+        verdict = "agrees" if self.passed else "DIFFERS"
+        last = f"{verdict}; largest difference: {self.worst}"
+        return "\n".join([head, "", *_table(self._cells()), "", last])
+
+    def _cells(self) -> list[list[str]]:
+        shown = any(row.first_values for row in self.rows)
+        ways = [self.expected, *self.columns] if shown else list(self.columns)
+        table = [["case", "output", "shape", *ways] + (["difference"] if shown else [])]
+        for row in self.rows:
+            if shown:
+                values = [row.first_values.get(way, "") for way in ways]
+                cells = [*values, str(_largest(list(row.differences.values())))]
+            else:
+                cells = [str(row.differences[way]) for way in ways]
+            table.append([str(row.case), row.output, row.shape, *cells])
+        return table
+
+    def _differences(self) -> list[Difference]:
+        return [one for row in self.rows for one in row.differences.values()]
+
+
+def _largest(differences: Sequence[Difference]) -> Difference:
+    """The one to show: a failure before any other, else the largest."""
+    return max(differences, key=lambda one: (not one.within, not one.bit_equal, one.max_abs))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Columns as wide as they must be; numbers to the right, names and verdicts to the left."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
+    right = range(3, len(widths) - 1)
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index in right or index == 0 else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

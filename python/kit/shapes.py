@@ -1,0 +1,109 @@
+"""Which dims the outputs have: found by running the model at several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from kit.eager import Eager
+from kit.errors import TraceError
+from kit.signature import Dim, Signature, TensorSpec, dtype_name, resolve_dynamic
+from kit.values import random_like
+
+_PRIMES = (3, 11, 7, 2, 13, 5, 17, 19, 23, 29, 31, 37, 41, 43, 47)
+_PROBES = 2
+
+
+def infer_signature(eager: Eager, dynamic: Mapping[str, Mapping[int, Dim]], seed: int) -> Signature:
+    """The signature of a model whose dims are declared by `dynamic`.
+
+    A dimension of an output is a dim if it has the size of that dim at all sizes tried, and a number if it
+    never changes. Raises TraceError if it is neither, UsageError if `dynamic` does not fit the example.
+    """
+    examples = eager.inputs
+    shapes, dims = resolve_dynamic(dynamic, {name: tuple(tensor.shape) for name, tensor in examples.items()})
+    inputs = tuple(
+        TensorSpec(name, dtype_name(examples[name].dtype), shape) for name, shape in shapes.items()
+    )
+    known = example_sizes(inputs, examples)
+    tried = [known]
+    results = [eager.run(list(examples.values()), "the example")]
+    for sizes in _probes(dims, known) if dims else ():
+        tensors = random_like(inputs, list(examples.values()), sizes, seed)
+        results.append(eager.run(tensors, describe(sizes)))
+        tried.append(sizes)
+    outputs = tuple(
+        TensorSpec(name, dtype_name(runs[0].dtype), tuple(_output_shape(name, runs, tried, dims)))
+        for name, runs in zip(eager.outputs, zip(*results, strict=True), strict=True)
+    )
+    return Signature(inputs, outputs, dims, eager.call)
+
+
+def example_sizes(inputs: Sequence[TensorSpec], examples: Mapping[str, Tensor]) -> dict[str, int]:
+    """The size of each dim in the example."""
+    return {
+        entry: size
+        for spec in inputs
+        for entry, size in zip(spec.shape, examples[spec.name].shape, strict=True)
+        if isinstance(entry, str)
+    }
+
+
+def describe(sizes: Mapping[str, int]) -> str:
+    """ "batch = 3, time = 5"."""
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
+
+
+def _probes(dims: Sequence[Dim], known: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Sizes for each dim, distinct from each other and from all tried before where the ranges have room."""
+    used = set(known.values())
+    for _ in range(_PROBES):
+        sizes: dict[str, int] = {}
+        for dim in dims:
+            choices = _choices(dim)
+            fresh = [size for size in choices if size not in used]
+            sizes[dim.name] = (fresh or [size for size in choices if size not in sizes.values()] or choices)[
+                0
+            ]
+            used.add(sizes[dim.name])
+        yield sizes
+
+
+def _choices(dim: Dim) -> list[int]:
+    """Sizes within the range, the most telling first: 1 broadcasts and 0 is empty, so these come last."""
+    near = range(dim.min, min(dim.max, dim.min + len(_PRIMES)) + 1)
+    plain = [size for size in near if size > 1]
+    primes = [size for size in _PRIMES if dim.min <= size <= dim.max]
+    return list(dict.fromkeys([*primes, *plain, *sorted(near, reverse=True)]))
+
+
+def _output_shape(
+    name: str, runs: Sequence[Tensor], tried: Sequence[Mapping[str, int]], dims: Sequence[Dim]
+) -> Iterator[int | str]:
+    seen = "; ".join(
+        f"{list(run.shape)} for {describe(sizes) or 'the example'}"
+        for run, sizes in zip(runs, tried, strict=True)
+    )
+    if len({run.dim() for run in runs}) > 1:
+        raise TraceError(
+            f"output '{name}' changes its number of dimensions: {seen}; return one rank for all sizes"
+        )
+    if len({run.dtype for run in runs}) > 1:
+        raise TraceError(f"output '{name}' changes its dtype with the size of the inputs; return one dtype")
+    for index in range(runs[0].dim()):
+        sizes = [run.shape[index] for run in runs]
+        if len(set(sizes)) == 1:
+            yield sizes[0]
+            continue
+        same = [
+            dim.name
+            for dim in dims
+            if all(size == at[dim.name] for size, at in zip(sizes, tried, strict=True))
+        ]
+        if not same:
+            raise TraceError(
+                f"output '{name}': dimension {index} varies but is the size of no dim: {seen}; make it that "
+                "of a dim, or declare fewer dims dynamic"
+            )
+        yield same[0]

@@ -1,0 +1,48 @@
+"""What an export must leave as it found it: random generators and the training flags of modules."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put back the generators of Python, numpy and torch (CPU, CUDA) at the end, also after an exception."""
+    python = random.getstate()
+    numpy = sys.modules.get("numpy")
+    numpy_state = numpy.random.get_state() if numpy is not None else None
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        if numpy is not None:
+            numpy.random.set_state(numpy_state)
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def evaluating(module: torch.nn.Module | None) -> Iterator[None]:
+    """Evaluation mode and no gradients, with the flag of every submodule as before at the end.
+
+    The flags are set one by one and `train()` is not called: a class may override it to change more than
+    the flag, which could not be put back.
+    """
+    parts = module.modules() if module is not None else ()
+    flags = [(part, part.training) for part in parts if hasattr(part, "training")]  # a frozen one has none
+    try:
+        for part, _ in flags:
+            part.training = False
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in flags:
+            part.training = training

@@ -1,0 +1,236 @@
+"""How tensors nest in tuples, lists and dicts. An archive holds them flat; this is the way there and back.
+
+A structure is plain JSON: {"tensor": i}, {"tuple": [...]}, {"list": [...]}, {"dict": {...}} or
+{"constant": value}. A named tuple is a tuple with "fields" beside it; a dict has its "keys" beside it, as
+JSON keeps no order. Knows no torch: what counts as a tensor is asked of `is_tensor`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from kit.errors import InputError, TraceError
+
+Structure = dict[str, Any]
+Constant = (type(None), bool, int, float, str)
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a call of the model nests: positional and keyword arguments, and what it returns.
+
+    `parameters` are the names of the positional arguments, as far as they are known.
+    """
+
+    args: Structure = field(default_factory=lambda: {"tuple": []})
+    kwargs: Structure = field(default_factory=lambda: {"dict": {}, "keys": []})
+    output: Structure = field(default_factory=lambda: {"tuple": []})
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def flat(self) -> bool:
+        """Whether all arguments are tensors, positional and not nested."""
+        return not self.kwargs["dict"] and all("tensor" in node for node in self.args["tuple"])
+
+
+def is_tensor(value: object) -> bool:
+    """Whether the value is a torch tensor. Does not import torch: who has a tensor has imported it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def flatten(
+    value: object, where: str, name: Callable[[tuple[str, ...]], str], leaves: list[tuple[str, Any]]
+) -> Structure:
+    """The structure of `value`; its tensors are added to `leaves` under the name that `name` gives their
+    path.
+
+    Raises TraceError for what is neither a tensor, a constant, nor a container of these.
+    """
+    return _flatten(value, where, (), name, leaves)
+
+
+def _flatten(
+    value: object,
+    where: str,
+    path: tuple[str, ...],
+    name: Callable[[tuple[str, ...]], str],
+    leaves: list[tuple[str, Any]],
+) -> Structure:
+    if is_tensor(value):
+        leaves.append((name(path), value))
+        return {"tensor": len(leaves) - 1}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TraceError(f"{_at(where, path)} is {value}, which a manifest cannot hold; pass it as a tensor")
+    if isinstance(value, Constant):
+        return {"constant": value}
+    if isinstance(value, Mapping):
+        bad = next((key for key in value if not isinstance(key, str)), None)
+        if bad is not None:
+            raise TraceError(
+                f"{_at(where, path)}: the key {bad!r} of a dict is not a string; use string keys"
+            )
+        entries = {key: _flatten(item, where, (*path, key), name, leaves) for key, item in value.items()}
+        return {"dict": entries, "keys": list(entries)}
+    if isinstance(value, (tuple, list)):
+        fields = getattr(value, "_fields", None)
+        steps = fields if fields is not None else [str(index) for index in range(len(value))]
+        nodes = [
+            _flatten(item, where, (*path, step), name, leaves)
+            for step, item in zip(steps, value, strict=True)
+        ]
+        if fields is not None:
+            return {"tuple": nodes, "fields": list(fields)}
+        return {"tuple": nodes} if isinstance(value, tuple) else {"list": nodes}
+    raise TraceError(
+        f"{_at(where, path)} is a {type(value).__module__}.{type(value).__qualname__}; use tensors, None, "
+        "bool, int, float and str, and tuples, lists and dicts of these"
+    )
+
+
+def leaf_indices(structure: Any) -> list[int]:
+    """The indices of the tensors, in the order of the nest. Raises ValueError for what is no structure."""
+    if not isinstance(structure, dict):
+        raise ValueError("a node of the structure is no object")
+    kinds = [kind for kind in ("tensor", "constant", "tuple", "list", "dict") if kind in structure]
+    if len(kinds) != 1:
+        raise ValueError("a node of the structure is of no kind, or of two")
+    kind = kinds[0]
+    value = structure[kind]
+    types: dict[str, Any] = {"tensor": int, "constant": Constant, "dict": dict}
+    wanted = types.get(kind, list)
+    if not isinstance(value, wanted) or (kind == "tensor" and (isinstance(value, bool) or value < 0)):
+        raise ValueError(f"a '{kind}' of the structure is {value!r}")
+    if kind == "tensor":
+        return [value]
+    if kind == "constant":
+        return []
+    keys, fields = structure.get("keys"), structure.get("fields")
+    if keys is not None and (kind != "dict" or not _texts(keys) or sorted(keys) != sorted(value)):
+        raise ValueError("'keys' of the structure are not those of their dict")
+    if fields is not None and (kind != "tuple" or not _texts(fields) or len(fields) != len(value)):
+        raise ValueError("'fields' of the structure are not as many as the entries of their tuple")
+    children = value.values() if kind == "dict" else value
+    return [leaf for child in children for leaf in leaf_indices(child)]
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def rebuild(value: Any, tensors: Iterator[Any]) -> Any:
+    """A copy of the nest `value` in which the tensors are replaced, in their flat order."""
+    if is_tensor(value):
+        return next(tensors)
+    if isinstance(value, Mapping):
+        items = {key: rebuild(item, tensors) for key, item in value.items()}
+        return items if type(value) is dict else type(value)(items)  # type: ignore[call-arg]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[rebuild(item, tensors) for item in value])
+    if isinstance(value, (tuple, list)):
+        return type(value)([rebuild(item, tensors) for item in value])
+    return value
+
+
+def restore(structure: Structure, tensors: Sequence[Any]) -> Any:
+    """The nest that the structure describes, with `tensors` at its leaves."""
+    if "tensor" in structure:
+        return tensors[structure["tensor"]]
+    if "constant" in structure:
+        return structure["constant"]
+    if "dict" in structure:
+        nodes: dict[str, Structure] = structure["dict"]
+        order: list[str] = structure.get("keys", list(nodes))
+        return {key: restore(nodes[key], tensors) for key in order}
+    if "list" in structure:
+        return [restore(node, tensors) for node in structure["list"]]
+    items = tuple(restore(node, tensors) for node in structure["tuple"])
+    fields = structure.get("fields")
+    return _named_tuple(tuple(fields))._make(items) if fields else items
+
+
+@cache
+def _named_tuple(fields: tuple[str, ...]) -> Any:
+    return namedtuple("Output", fields, rename=True)
+
+
+def match(structure: Structure, value: Any, where: str) -> list[Any]:
+    """The tensors of `value` in flat order. Raises InputError where it does not nest like the structure."""
+    found: dict[int, Any] = {}
+    _match(structure, value, where, found)
+    return [found[index] for index in sorted(found)]
+
+
+def _match(structure: Structure, value: Any, where: str, found: dict[int, Any]) -> None:
+    if "tensor" in structure:
+        if not is_tensor(value):
+            raise InputError(f"{where}: wanted a tensor, came {_describe(value)}; give a torch.Tensor")
+        found[structure["tensor"]] = value
+    elif "constant" in structure:
+        wanted = structure["constant"]
+        if type(value) is not type(wanted) or value != wanted:
+            raise InputError(
+                f"{where}: it was fixed at export as {wanted!r}, came {_describe(value)}; give {wanted!r}, "
+                "or export again with another value"
+            )
+    elif "dict" in structure:
+        nodes = structure["dict"]
+        if not isinstance(value, Mapping) or set(value) != set(nodes):
+            keys = ", ".join(nodes) or "none"
+            raise InputError(f"{where}: wanted a dict with the keys {keys}, came {_describe(value)}")
+        for key, node in nodes.items():
+            _match(node, value[key], f"{where}.{key}", found)
+    else:
+        kind = "tuple" if "tuple" in structure else "list"
+        nodes = structure[kind]
+        if not isinstance(value, (tuple, list)) or len(value) != len(nodes):
+            raise InputError(f"{where}: wanted a {kind} of {len(nodes)}, came {_describe(value)}")
+        for index, (node, item) in enumerate(zip(nodes, value, strict=True)):
+            _match(node, item, f"{where}.{index}", found)
+
+
+def bind(call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """The input tensors of a call in flat order. Raises InputError if it is not called as at export."""
+    nodes = call.args["tuple"]
+    given = list(args)
+    left = dict(kwargs)
+    for name in call.parameters[len(given) : len(nodes)]:
+        if name not in left:
+            break
+        given.append(left.pop(name))
+    names = [_parameter(call, index) for index in range(len(nodes))]
+    keywords = call.kwargs["dict"]
+    if len(given) != len(nodes) or set(left) != set(keywords):
+        wanted = ", ".join([*names, *(f"{key}=" for key in keywords)]) or "no arguments"
+        came = ", ".join([f"{len(args)} positional", *(f"{key}=" for key in kwargs)])
+        raise InputError(f"the model takes ({wanted}), came ({came}); give the arguments of the export")
+    found: dict[int, Any] = {}
+    for name, node, value in zip(names, nodes, given, strict=True):
+        _match(node, value, f"argument '{name}'", found)
+    for key, node in keywords.items():
+        _match(node, left[key], f"argument '{key}'", found)
+    return [found[index] for index in sorted(found)]
+
+
+def _parameter(call: Call, index: int) -> str:
+    return call.parameters[index] if index < len(call.parameters) else str(index)
+
+
+def _at(where: str, path: tuple[str, ...]) -> str:
+    return f"{where}.{'.'.join(path)}" if path else where
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, Constant):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"a dict with the keys {', '.join(map(str, value)) or 'none'}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,51 @@
+"""Random tensors that resemble an example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from kit.signature import TensorSpec
+
+
+def random_like(
+    inputs: Sequence[TensorSpec], examples: Sequence[Tensor], sizes: Mapping[str, int], seed: int
+) -> list[Tensor]:
+    """Tensors of the inputs' shapes at these sizes of the dims, distributed as the examples are.
+
+    Floating numbers are normal with the example's mean and deviation (1 where it has none), integers uniform
+    between its least and its greatest, booleans as often true. Takes nothing from the global generators.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        _like(example, [sizes[entry] if isinstance(entry, str) else entry for entry in spec.shape], generator)
+        for spec, example in zip(inputs, examples, strict=True)
+    ]
+
+
+def _like(example: Tensor, shape: list[int], generator: torch.Generator) -> Tensor:
+    dtype, device = example.dtype, example.device
+    example = example.detach().cpu()
+    if dtype is torch.bool:
+        share = example.double().mean().item() if example.numel() else 0.5
+        return (torch.rand(shape, generator=generator) < share).to(device)
+    if dtype.is_complex:
+        parts = [_normal(part, shape, generator) for part in (example.real, example.imag)]
+        return torch.complex(*parts).to(dtype).to(device)
+    if dtype.is_floating_point:
+        limit = torch.finfo(dtype)
+        return _normal(example, shape, generator).clamp(limit.min, limit.max).to(dtype).to(device)
+    whole = example.to(torch.int64)
+    low, high = (int(whole.min()), int(whole.max())) if whole.numel() else (0, 1)
+    high = min(high, 2**63 - 2)  # torch.randint excludes its upper bound, which must fit 64 bits
+    return torch.randint(min(low, high), high + 1, shape, generator=generator).to(dtype).to(device)
+
+
+def _normal(example: Tensor, shape: list[int], generator: torch.Generator) -> Tensor:
+    values = example.double().flatten()
+    values = values[values.isfinite()]
+    mean = values.mean().item() if values.numel() else 0.0
+    deviation = values.std().item() if values.numel() > 1 else 0.0
+    return torch.randn(shape, generator=generator, dtype=torch.float64) * (deviation or 1.0) + mean
