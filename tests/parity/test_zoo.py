@@ -1,0 +1,107 @@
+"""Every model of the zoo, run in every way there is: the outputs must have the eager model's bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import kit
+from tests.conftest import Run
+from tests.parity.support import (
+    Exported,
+    arguments,
+    check,
+    check_on,
+    export,
+    flat,
+    nesting,
+    run_eager,
+    run_predictor,
+)
+from tests.parity.zoo import ZOO
+
+# Models whose programs need not have the eager model's bits, by name: which op differs, and why. For
+# these, and only these, the tolerance of the dtype applies (torch.testing.assert_close).
+INEXACT: dict[str, str] = {}
+
+EXPORTS: dict[str, Exported] = {}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("zoo")
+
+
+def _float16_on_cpu() -> str:
+    """Why this CPU cannot run float16, or "" if it can."""
+    try:
+        torch.nn.functional.linear(torch.ones(1, 2).half(), torch.ones(1, 2).half())
+    except RuntimeError as error:
+        return f"this CPU has no float16 matrix product: {error}"
+    return ""
+
+
+@pytest.fixture(params=sorted(ZOO))
+def exported(request: pytest.FixtureRequest, folder: Path) -> Exported:
+    """A model of the zoo, exported once in a session."""
+    name: str = request.param
+    if name == "float16" and (reason := _float16_on_cpu()):
+        pytest.skip(reason)
+    if name not in EXPORTS:
+        EXPORTS[name] = export(ZOO[name](), folder / f"{name}.pt")
+    return EXPORTS[name]
+
+
+def test_zoo_is_large_enough() -> None:
+    assert len(ZOO) >= 24
+
+
+def test_eager_gives_the_golden_outputs(exported: Exported) -> None:
+    for index, (inputs, outputs) in enumerate(exported.cases):
+        check(flat(run_eager(exported, inputs)), list(outputs.values()), f"case {index}", None)
+
+
+def test_traced_in_python(exported: Exported) -> None:
+    module = torch.jit.load(exported.path)
+    # The profiling executor works differently on a first, a second and a third run.
+    for run in range(3):
+        for index, (inputs, outputs) in enumerate(exported.cases):
+            with torch.no_grad():
+                actual = flat(module(*inputs.values()))
+            check(
+                actual,
+                list(outputs.values()),
+                f"run {run}, case {index}",
+                INEXACT.get(str(exported.recipe.name)),
+            )
+
+
+def test_cpp_through_the_binding(exported: Exported) -> None:
+    model = kit.load(exported.path)
+    for run in range(3):
+        for index, (inputs, outputs) in enumerate(exported.cases):
+            what = f"run {run}, case {index}"
+            args, kwargs = arguments(exported.recipe, inputs)
+            actual = model(*args, **kwargs)
+            check(flat(actual), list(outputs.values()), what, INEXACT.get(str(exported.recipe.name)))
+            assert nesting(actual) == nesting(run_eager(exported, inputs)), what
+
+
+def test_cpp_through_predictor(exported: Exported, predictor: Run, tmp_path: Path) -> None:
+    inputs, outputs = exported.cases[-1]
+    actual = run_predictor(predictor, exported, inputs, tmp_path)
+    assert set(actual) == set(outputs)
+    check(
+        [actual[name] for name in outputs],
+        list(outputs.values()),
+        "last case",
+        INEXACT.get(str(exported.recipe.name)),
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu(exported: Exported, predictor: Run, tmp_path: Path) -> None:
+    check_on("cuda:0", exported, predictor, tmp_path)

@@ -1,0 +1,123 @@
+"""The manifest, and its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from kit.compare import Tolerance
+from kit.errors import ArchiveError
+from kit.manifest import Manifest, MemberInfo, ProgramInfo
+from kit.signature import Dim, Signature, TensorSpec
+from kit.structure import Call
+
+EXAMPLES = Path(__file__).parents[1] / "data" / "manifests"
+GOOD = sorted(EXAMPLES.glob("good/*.json"))
+BAD = sorted(EXAMPLES.glob("bad/*.json"))
+BAD_STRUCTURE = sorted(EXAMPLES.glob("bad_structure/*.json"))  # what C++ does not read
+BEYOND_A_SCHEMA = {
+    "dim_min_above_max",
+    "dim_not_declared",
+    "input_name_twice",
+    "input_not_in_the_structure",
+    "input_twice_in_the_structure",
+    "key_twice",
+    "keys_of_another_dict",
+    "fields_too_few",
+    "member_listed_twice",
+    "output_index_too_large",
+    "output_name_twice",
+    "tolerance_overflows",
+}
+
+
+def stem(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    schema = json.loads(resources.files("kit").joinpath("manifest.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_there_are_examples() -> None:
+    assert len(GOOD) >= 4
+    assert len(BAD) >= 12
+    assert {path.stem for path in (*BAD, *BAD_STRUCTURE)} >= BEYOND_A_SCHEMA
+
+
+@pytest.mark.parametrize("path", GOOD, ids=stem)
+def test_good_examples_are_read_and_written(path: Path, validator: Any) -> None:
+    text = path.read_text()
+    validator.validate(json.loads(text))
+    manifest = Manifest.parse(text, "it")
+    assert Manifest.parse(manifest.to_json(), "it") == manifest
+    validator.validate(manifest.to_dict())
+
+
+@pytest.mark.parametrize("path", [*BAD, *BAD_STRUCTURE], ids=stem)
+def test_bad_examples_are_refused(path: Path) -> None:
+    with pytest.raises(ArchiveError) as raised:
+        Manifest.parse(path.read_text(), "the/path.pt")
+    assert str(raised.value).startswith("the/path.pt: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("path", [*BAD, *BAD_STRUCTURE], ids=stem)
+def test_the_schema_refuses_them_too_where_a_schema_can(path: Path, validator: Any) -> None:
+    try:
+        value = json.loads(path.read_text(), parse_constant=_refuse)
+    except ValueError:
+        return  # no JSON at all
+    if path.stem in BEYOND_A_SCHEMA:
+        validator.validate(value)
+    else:
+        assert not validator.is_valid(value)
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(name)
+
+
+def test_a_newer_format_is_named_before_anything_else_is_read() -> None:
+    with pytest.raises(
+        ArchiveError, match="archive format 999 is newer than the 1 that this kit reads; update kit"
+    ):
+        Manifest.parse('{"format": 999, "signature": "of another kind"}', "it")
+
+
+def test_the_text_is_canonical() -> None:
+    signature = Signature(
+        (TensorSpec("größe", "float32", ("n", 3)),),
+        (TensorSpec("output", "float32", ("n",)),),
+        (Dim("n", 0, 5),),
+        Call({"tuple": [{"tensor": 0}]}, {"dict": {}, "keys": []}, {"tensor": 0}, ("größe",)),
+    )
+    manifest = Manifest(
+        "m",
+        signature,
+        (ProgramInfo("torchscript", "any", "2.13.0"),),
+        8,
+        {"float32": Tolerance(1e-6, 0.0)},
+        (MemberInfo("data.pkl", 1, "0" * 64),),
+        {"kit": "0.1.0"},
+    )
+    text = manifest.to_json()
+    assert Manifest.parse(text, "it") == manifest
+    assert text.endswith("}\n")
+    assert '\n  "cases": {\n    "count": 8\n  },' in text
+    assert "größe" in text
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_the_deepest_nest_is_an_error_and_no_crash() -> None:
+    text = GOOD[0].read_text().replace('"output": {', '"output": ' + '{"tuple": [' * 5000 + "{", 1)
+    with pytest.raises(ArchiveError):
+        Manifest.parse(text, "it")

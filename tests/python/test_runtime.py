@@ -1,0 +1,208 @@
+"""Models in the C++ engine, called like the eager one."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import kit
+from kit.errors import ArchiveError, ArchiveWarning, InputError, UnavailableError, UsageError
+
+X = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+BATCH = kit.Dim("batch", 0, 64)
+
+
+class Pair(NamedTuple):
+    first: Tensor
+    second: Tensor
+
+
+class Nested(nn.Module):
+    def forward(self, x: Tensor, boxes: Sequence[Any], scale: float = 1.0, *, mask: Tensor) -> dict[str, Any]:
+        y = x * scale + boxes[0]
+        return {"z": Pair(y, boxes[1]["deep"]), "a": [mask, (mask, None)], "fixed": 3}
+
+
+@pytest.fixture(scope="module")
+def relu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("relu") / "model.pt"
+    kit.export(nn.ReLU(), X, path, dynamic={"input": {0: BATCH}}, name="relu")
+    return path
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("nested") / "model.pt"
+    kit.export(Nested(), (X, [X, {"deep": X}], 2.0), path, kwargs={"mask": X > 2}, cases=2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TorchScript file of torch's own."""
+    path = tmp_path_factory.mktemp("plain") / "plain.pt"
+
+    class Two(nn.Module):
+        def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+            return a + b, a - b
+
+    torch.jit.trace(Two(), (X, X)).save(str(path))
+    return path
+
+
+def test_a_flat_model(relu: Path) -> None:
+    model = kit.load(relu)
+    assert (model.name, model.engine) == ("relu", "torchscript")
+    assert model.warnings == []
+    assert model.signature is not None
+    assert str(model.signature.inputs[0]) == "float32[batch, 3]"
+    assert torch.equal(model(X - 3), (X - 3).relu())
+    assert torch.equal(model(input=X - 3), (X - 3).relu())
+    assert model(X[:0]).shape == (0, 3)
+    assert torch.equal(model.predict([X])[0], X)
+    assert "relu" in repr(model)
+
+
+def test_strided_and_gradient_carrying_inputs(relu: Path) -> None:
+    model = kit.load(relu)
+    wide = torch.randn(3, 5)
+    assert torch.equal(model(wide.t()), wide.t().relu())
+    assert torch.equal(model(wide[:, 1:4]), wide[:, 1:4].relu())
+    result = model(X.clone().requires_grad_())
+    assert not result.requires_grad
+
+
+def test_outputs_are_new_memory_and_inputs_are_not_changed(tmp_path: Path) -> None:
+    kit.export(lambda x: (x, x.t(), x * 2, x), X, tmp_path / "model.pt")
+    model = kit.load(tmp_path / "model.pt")
+    x = X.clone()
+    outputs = model(x)
+    for index, wanted in enumerate((X, X.t(), X * 2, X)):
+        assert torch.equal(outputs[index], wanted)
+        outputs[index].zero_()
+    assert torch.equal(x, X)
+
+
+def test_nan_and_infinity_are_data(relu: Path) -> None:
+    x = torch.tensor([[torch.nan, torch.inf, -torch.inf]])
+    assert torch.equal(kit.load(relu)(x).nan_to_num(7), x.relu().nan_to_num(7))
+
+
+def test_a_nested_model_takes_and_gives_what_the_eager_one_does(nested: Path) -> None:
+    model = kit.load(nested)
+    boxes: list[Any] = [X + 1, {"deep": X + 2}]
+    mask = X > 4
+    wanted = Nested()(X, boxes, 2.0, mask=mask)
+    for result in (
+        model(X, boxes, 2.0, mask=mask),
+        model(X, boxes=boxes, scale=2.0, mask=mask),
+        model(mask=mask, scale=2.0, boxes=boxes, x=X),
+    ):
+        assert list(result) == ["z", "a", "fixed"]
+        assert torch.equal(result["z"].first, wanted["z"].first)
+        assert torch.equal(result["z"].second, boxes[1]["deep"])
+        assert torch.equal(result["a"][0], mask)
+        assert result["a"][1][1] is None
+        assert result["fixed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        (
+            (X, [X, {"deep": X}]),
+            {"mask": X > 2},
+            r"the model takes \(x, boxes, scale, mask=\), came \(2 positional, m",
+        ),
+        (
+            (X, [X, {"deep": X}], 3.0),
+            {"mask": X > 2},
+            "argument 'scale': it was fixed at export as 2.0, came 3.0",
+        ),
+        ((X, [X], 2.0), {"mask": X > 2}, "argument 'boxes': wanted a list of 2, came a list of 1"),
+        ((X, [X, {"deep": 1}], 2.0), {"mask": X > 2}, r"argument 'boxes'\.1\.deep: wanted a tensor, came 1"),
+        ((X, [X, {"deep": X}], 2.0), {"mask": X}, r"input 'mask'.*wanted bool\[2, 3\].*float32\[2, 3\]"),
+        (
+            (X[:1], [X, {"deep": X}], 2.0),
+            {"mask": X > 2},
+            r"input 'x'.*wanted float32\[2, 3\].*float32\[1, 3\]",
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit(nested: Path, args: Any, kwargs: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        kit.load(nested)(*args, **kwargs)
+
+
+@pytest.mark.parametrize("args", [(), (X, X), (3,), ([X],), (None,)])
+def test_arguments_that_a_flat_model_does_not_take(relu: Path, args: Any) -> None:
+    with pytest.raises(InputError):
+        kit.load(relu)(*args)
+
+
+def test_many_threads_may_call_at_once(relu: Path) -> None:
+    model = kit.load(relu)
+    failures: list[int] = []
+
+    def work(seed: int) -> None:
+        x = torch.randn(7, 3, generator=torch.Generator().manual_seed(seed))
+        failures.extend(seed for _ in range(200) if not torch.equal(model(x), x.relu()))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_plain_torchscript_file_loads_with_a_warning(plain: Path) -> None:
+    with pytest.warns(ArchiveWarning) as caught:
+        model = kit.load(plain)
+    assert [str(one.message) for one in caught] == model.warnings
+    assert {Path(one.filename).name for one in caught} == {"test_runtime.py"}
+    assert model.signature is None
+    assert model.name == str(plain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        total, difference = model(X, X + 1)
+    assert torch.equal(total, X + X + 1)
+    assert torch.equal(difference, X - (X + 1))
+    for args, kwargs in [((X,), {}), ((X, 3), {}), ((X,), {"b": X})]:
+        with pytest.raises(InputError, match=r"the model takes 2 tensors \(a, b\)"):
+            model(*args, **kwargs)
+
+
+def test_a_plain_torchscript_file_has_nothing_to_inspect(plain: Path) -> None:
+    archive = kit.inspect(plain)
+    assert archive.manifest is None
+    assert archive.signature is None
+    assert archive.to_dict()["manifest"] is None
+    assert "no manifest" in str(archive)
+    with pytest.raises(ArchiveError):
+        archive.cases()
+
+
+def test_engines_and_devices_that_are_not_there(relu: Path) -> None:
+    with pytest.raises(UnavailableError, match="native"):
+        kit.load(relu, engine="native")
+    with pytest.raises(UsageError):
+        kit.load(relu, engine="onnx")
+    with pytest.raises(UsageError):
+        kit.load(relu, device="tpu")
+    with pytest.raises(UnavailableError):
+        kit.load(relu, device="cuda:99")
+
+
+def test_files_that_are_no_archives(tmp_path: Path) -> None:
+    (tmp_path / "empty.pt").touch()
+    for path in (tmp_path, tmp_path / "no.pt", tmp_path / "empty.pt", Path(__file__)):
+        with pytest.raises(ArchiveError, match=str(path)):
+            kit.load(path)

@@ -1,0 +1,94 @@
+"""What an export leaves as it found it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kit.state import evaluating, random_state_kept
+
+
+def draw() -> tuple[float, float, float]:
+    return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+
+def test_all_generators_are_put_back() -> None:
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    with random_state_kept():
+        wanted = draw()
+        draw()
+    assert draw() == wanted
+    with random_state_kept():
+        wanted = draw()
+
+    def fail() -> None:
+        with random_state_kept():
+            torch.manual_seed(7)
+            random.seed(7)
+            np.random.seed(7)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert draw() == wanted
+
+
+class Stubborn(nn.Sequential):
+    """Its train() does more than it says, and so must not be called."""
+
+    calls = 0
+
+    def train(self, mode: bool = True) -> Stubborn:
+        self.calls += 1
+        super().train(mode)
+        return self
+
+
+def test_training_flags_are_put_back_one_by_one() -> None:
+    model = Stubborn(nn.Linear(1, 1), nn.Sequential(nn.Dropout(), nn.BatchNorm1d(1)), nn.Dropout())
+    inner = model[1]
+    inner.eval()
+    inner.get_submodule("1").training = True
+    before = [part.training for part in model.modules()]
+    assert len(set(before)) == 2
+
+    def fail() -> None:
+        with evaluating(model):
+            assert not any(part.training for part in model.modules())
+            assert not torch.is_grad_enabled()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert [part.training for part in model.modules()] == before
+    assert model.calls == 0
+    assert torch.is_grad_enabled()
+
+
+def flags(model: Any) -> list[bool]:
+    return [part.training for part in model.modules()]
+
+
+def test_scripted_modules_have_flags_too() -> None:
+    model = torch.jit.script(nn.Sequential(nn.Dropout(), nn.Linear(1, 1)))
+    with evaluating(model):
+        assert flags(model) == [False, False, False]
+    assert flags(model) == [True, True, True]
+
+
+def test_a_frozen_module_has_none() -> None:
+    model = torch.jit.freeze(torch.jit.script(nn.Linear(1, 1).eval()))
+    with evaluating(model):
+        assert model(torch.ones(1, 1)).shape == (1, 1)
+
+
+def test_a_function_has_no_flags() -> None:
+    with evaluating(None):
+        assert not torch.is_grad_enabled()

@@ -1,0 +1,164 @@
+"""Tracing: what is recorded, how it is called, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kit.eager import Eager
+from kit.errors import TraceError
+from kit.programs.torchscript import trace
+from kit.recipe import Recipe
+from kit.state import evaluating
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+
+def traced(model: Any, *args: Any, **kwargs: Any) -> Any:
+    recipe = Recipe(model, args, kwargs)
+    with evaluating(model if isinstance(model, nn.Module) else None):
+        return trace(Eager(recipe))
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.linear(x) * 2
+
+
+class Keyword(Layer):
+    def forward(self, x: Tensor, *, scale: float, more: list[Tensor]) -> dict[str, Any]:  # type: ignore[override]
+        return {"y": self.linear(x) * scale + more[0], "flag": True, "x": [more[1]]}
+
+
+def test_a_module_of_flat_tensors_is_traced_as_it_is() -> None:
+    model = Layer()
+    program = traced(model, X)
+    assert program.original_name == "Layer"
+    assert torch.equal(program(X[:1]), model(X[:1]))
+    assert [argument.name for argument in program.forward.schema.arguments] == ["self", "x"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: (x, x),
+        lambda x: x,
+        lambda x: (x,),
+        lambda x: x.t(),
+        lambda x: (x, x + 1, x),
+    ],
+)
+def test_outputs_that_are_inputs_or_each_other(model: Any) -> None:
+    class Module(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return model(x)
+
+    program = traced(Module(), X)
+    wanted = model(X)
+    result = program(X)
+    assert isinstance(result, tuple) == isinstance(wanted, tuple)
+    for one, other in zip(result, wanted, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_other_models_are_flattened() -> None:
+    model = Keyword()
+    program = traced(model, X, scale=0.5, more=[X, X + 1])
+    y, x = program(X, X * 3, X * 4)
+    wanted = model(X, scale=0.5, more=[X * 3, X * 4])
+    assert torch.equal(y, wanted["y"])
+    assert torch.equal(x, X * 4)
+
+
+def test_functions_and_methods_are_traced_through_a_module() -> None:
+    model = Layer()
+    assert torch.equal(traced(torch.sin, X)(X + 1), (X + 1).sin())
+    assert torch.equal(traced(lambda x, y: x @ y, X, X)(X, X + 1), X @ (X + 1))
+    program = traced(model.encode, X)
+    assert torch.equal(program(X), model.encode(X))
+    assert [name for name, _ in program.named_parameters()] == ["model.linear.weight", "model.linear.bias"]
+
+
+def test_the_same_tensor_given_twice_is_two_inputs() -> None:
+    program = traced(lambda x, y: x - 2 * y, X, X)
+    assert torch.equal(program(X, X + 1), X - 2 * (X + 1))
+
+
+def test_scripted_modules_stay_what_they_are() -> None:
+    model = torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    assert traced(model, X) is model
+
+
+def test_constants_made_of_numbers_are_no_lie() -> None:
+    program = traced(lambda x: x * torch.tensor([2.0, 3.0]), X)
+    assert torch.equal(program(X[:1]), X[:1] * torch.tensor([2.0, 3.0]))
+
+
+def test_assertions_in_torchs_own_code_are_no_lie() -> None:
+    model = nn.MultiheadAttention(2, 1, batch_first=True)
+    x = X[None]
+    program = traced(model, x, x, x)
+    with torch.no_grad():
+        assert torch.equal(program(x, x, x)[0], model.eval()(x, x, x)[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (lambda x: x + 1 if x.sum() > 0 else x, "Converting a tensor to a Python boolean"),
+        (lambda x: x * float(x.sum()), "Converting a tensor to a Python float"),
+        (lambda x: x * int(x.sum()), "Converting a tensor to a Python integer"),
+        (lambda x: x + sum(row.sum() for row in x), "Iterating over a tensor"),
+        (lambda x: x * len(x), "Using len to get tensor shape"),
+        (lambda x: x + torch.from_numpy(x.numpy()), "Converting a tensor to a NumPy array"),
+    ],
+)
+def test_paths_that_a_trace_would_lose(model: Any, reason: str) -> None:
+    with pytest.raises(TraceError) as raised:
+        traced(model, X)
+    message = str(raised.value)
+    found = re.match(r"\S*test_torchscript\.py:(\d+): `(.*)`: ", message)
+    assert found is not None, message
+    line = Path(__file__).read_text().splitlines()[int(found[1]) - 1]
+    assert found[2] == line.strip()
+    assert reason in line
+    assert reason in message
+    assert "torch.where" in message
+    assert "\n" not in message
+
+
+def test_a_model_that_cannot_be_traced_is_named_with_its_line() -> None:
+    def model(x: Tensor) -> Tensor:
+        if torch._C._is_tracing():
+            raise ValueError("not while\ntracing")
+        return x
+
+    with pytest.raises(
+        TraceError, match=r"test_torchscript\.py:\d+: it cannot be traced: ValueError: not while$"
+    ):
+        traced(model, X)
+
+
+def test_no_warning_of_torchs_and_every_one_of_the_users_comes_through() -> None:
+    def model(x: Tensor) -> Tensor:
+        warnings.warn("from the model", UserWarning, stacklevel=1)
+        return x + 1
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        traced(model, X)
+    assert {str(one.message) for one in caught} == {"from the model"}
+    assert {Path(one.filename).name for one in caught} == {"test_torchscript.py"}
