@@ -1,0 +1,118 @@
+# What there is to do, and how. `make` alone lists the targets.
+#
+#   PYTHON=python3.12   the interpreter for .venv (default python3)
+#   KIT_OFFLINE=1       no network: install nothing, use PYTHON and what it has instead of .venv
+#   CMAKE_ARGS=…        further arguments for configuring
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ifdef PYTHON
+export PYTHON
+endif
+export KIT_OFFLINE
+
+PY := $(if $(KIT_OFFLINE),$(or $(PYTHON),python3),.venv/bin/python)
+predictor := build/default/predictor
+jobs := $(shell nproc)
+
+# The tools of .venv (ruff, gersemi), and a kit that runs from the tree.
+export PYTHONPATH := $(CURDIR)/python$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+# What CMake says is of interest only if it fails.
+configure = mkdir -p build && { cmake --preset $(1) \
+  -DPython_EXECUTABLE="$$($(PY) -c 'import sys; print(sys.executable)')" $(CMAKE_ARGS) >build/configure.log 2>&1 || \
+  { cat build/configure.log >&2; exit 1; }; }
+step = @printf '\n== %s\n' '$(1)'
+
+##@ Two commands that do everything, from a clean clone
+
+.PHONY: demo
+demo: setup  ## train, export, predict in C++ and compare: the whole way once
+	$(call step,build)
+	@$(call configure,default)
+	cmake --build --preset default --target predictor kit_torch kit_native
+	$(call step,train the model of examples/mlp and export it)
+	@mkdir -p demo
+	$(PY) -m kit.export examples/mlp/recipe.py:recipe -o demo/mlp.pt
+	$(call step,what is in the archive (nothing is loaded for this))
+	$(predictor) inspect demo/mlp.pt
+	$(call step,predict in C++)
+	$(predictor) run demo/mlp.pt --input examples/mlp/points.csv
+	$(call step,replay the golden cases in C++)
+	$(predictor) verify demo/mlp.pt
+	$(call step,the same inputs through every way there is)
+	$(PY) -m kit parity examples/mlp/recipe.py:recipe demo/mlp.pt
+	@printf '\nNext: %s run demo/mlp.pt --input YOUR.csv predicts your own rows.\n' '$(predictor)'
+	@printf 'A recipe for your own model: examples/mlp/recipe.py shows one; README.md explains it.\n'
+
+.PHONY: test
+test: build asan  ## every test: ctest, the core under sanitizers, pytest
+	$(call step,ctest)
+	ctest --preset default --parallel $(jobs)
+	$(call step,pytest)
+	$(PY) -m pytest
+
+##@ Parts of them
+
+.PHONY: setup
+setup:  ## install what is missing: Debian packages, .venv with torch
+	@tools/setup
+
+.PHONY: build
+build: setup  ## libraries, predictor, binding and tests, in build/default
+	$(call step,build)
+	@$(call configure,default)
+	cmake --build --preset default
+
+.PHONY: asan
+asan: setup  ## build and test core and io under the address and undefined-behaviour sanitizers
+	$(call step,core and io under sanitizers)
+	@$(call configure,asan)
+	cmake --build --preset asan
+	ctest --preset asan --parallel $(jobs)
+
+##@ Before a commit
+
+.PHONY: lint
+lint: setup-lint  ## ruff, mypy, clang-format, clang-tidy, gersemi; changes nothing
+	@$(call configure,default)
+	@tools/lint
+
+.PHONY: format
+format: setup-lint  ## let ruff, clang-format and gersemi rewrite what they can
+	@tools/lint --fix
+
+.PHONY: setup-lint
+setup-lint:
+	@tools/setup lint
+
+##@ Measuring, and machines with a GPU
+
+.PHONY: bench
+bench: build  ## the benchmarks of tests/bench
+	$(call step,kit::Model::predict against torch::jit::Module::forward)
+	cmake --build --preset default --target bench_model
+	@mkdir -p build/bench
+	@test -f build/bench/mlp.pt || $(PY) -m kit.export examples/mlp/recipe.py:recipe -o build/bench/mlp.pt
+	build/default/bench_model build/bench/mlp.pt
+	$(call step,predictor run against pandas and torch)
+	$(PY) tests/bench/bench_csv.py $(predictor) build/bench/mlp.pt
+
+.PHONY: gpu
+gpu: build  ## the tests that need a CUDA device; they are skipped without one
+	$(call step,ctest and pytest on the GPU)
+	ctest --test-dir build/default --output-on-failure -L gpu
+	$(PY) -m pytest -m gpu
+
+.PHONY: clean
+clean:  ## remove what was built; .venv stays
+	rm -rf build demo dist python/kit/_native*.so
+
+.PHONY: help
+help:  ## this list
+	@awk 'BEGIN {FS = ":.*##"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*##/ {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
