@@ -47,7 +47,7 @@ struct RunOptions {
   std::string engine = "auto";
   std::string device = "cpu";
   std::optional<std::int64_t> batch;
-  int threads = 0;
+  int threads = 1;
   bool verbose = false;
 };
 
@@ -156,7 +156,10 @@ void add_run(CLI::App& app, Action& action) {
   command
       ->add_option("--batch", options->batch, "Rows in a call; 1024 or what the model allows, if not given")
       ->type_name("N");
-  command->add_option("--threads", options->threads, "Threads within an operation; 0 lets the engine choose")
+  command
+      ->add_option(
+          "--threads", options->threads,
+          "Threads within an operation: 1, if not given; large models gain by more; 0 lets the engine choose")
       ->type_name("N");
   command->add_flag("-v,--verbose", options->verbose,
                     "Say which engine runs, why not another, and how fast it was");

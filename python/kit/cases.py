@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,9 +13,8 @@ from torch import Tensor
 from kit.eager import Eager
 from kit.errors import InputError, TraceError, UnavailableError
 from kit.recipe import Recipe
-from kit.shapes import describe, example_sizes
+from kit.shapes import describe, example_sizes, given_inputs
 from kit.signature import Dim, Signature, TensorSpec
-from kit.structure import bind
 from kit.values import random_like
 
 MEMBER = "extra/kit/cases.safetensors"
@@ -45,7 +43,7 @@ def make_cases(eager: Eager, signature: Signature, recipe: Recipe) -> list[Case]
         for index, sizes in enumerate(case_sizes(signature, recipe.cases - 1), start=1):
             inputs.append(random_like(signature.inputs, examples, sizes, recipe.seed + index))
     else:
-        inputs = [_given(signature, index, arguments) for index, arguments in enumerate(recipe.cases)]
+        inputs = given_inputs(signature, recipe)
     return [_case(eager, signature, index, tensors) for index, tensors in enumerate(inputs)]
 
 
@@ -58,20 +56,6 @@ def _case(eager: Eager, signature: Signature, index: int, tensors: list[Tensor])
     except InputError as error:
         raise TraceError(f"{what}: {error}; shapes of outputs must follow the dims") from None
     return Case([_stored(tensor) for tensor in tensors], [_stored(tensor) for tensor in outputs], what)
-
-
-def _given(signature: Signature, index: int, arguments: Any) -> list[Tensor]:
-    """The flat inputs of a case that the recipe gives: a tuple, a dict of keywords, or a single tensor."""
-    try:
-        if isinstance(arguments, Mapping):
-            tensors = bind(signature.call, (), arguments)
-        else:
-            args = tuple(arguments) if isinstance(arguments, (tuple, list)) else (arguments,)
-            tensors = bind(signature.call, args, {})
-        signature.check_inputs(tensors)
-    except InputError as error:
-        raise InputError(f"case {index} of the recipe: {error}") from None
-    return tensors
 
 
 def case_sizes(signature: Signature, count: int) -> list[dict[str, int]]:

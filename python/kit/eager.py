@@ -104,7 +104,7 @@ class Eager:
             where = raised_at(error)
             raise TraceError(
                 f"{where + ': ' if where else ''}{self.name} fails for {what}: {one_line(error)}; mend the "
-                "model, its example or the ranges of its dims"
+                "model, its example or the ranges of its dims, or give `cases` if no random values can do"
             ) from error
         for name, tensor, version in zip(self.inputs, copies, versions, strict=True):
             if tensor._version != version:

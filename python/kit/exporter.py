@@ -79,7 +79,7 @@ def export_with_report(
         recipe = _recipe(model_or_recipe, args, known)
         with evaluating(module_of(recipe.model)):
             eager = Eager(recipe, device)
-            signature = infer_signature(eager, recipe.dynamic, recipe.seed)
+            signature = infer_signature(eager, recipe)
             cases = make_cases(eager, signature, recipe)
             members = canonical_members(torchscript.trace(eager))
         members[CASES_MEMBER] = encode(signature, cases)

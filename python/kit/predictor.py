@@ -49,7 +49,7 @@ def run_predictor(
     *,
     engine: str = "auto",
     device: str = "cpu",
-    threads: int = 0,
+    threads: int = 1,
 ) -> dict[str, Tensor]:
     """Outputs by name of `predictor run` for one set of inputs by name.
 
@@ -61,8 +61,7 @@ def run_predictor(
         plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in inputs.items()}
         safetensors.torch.save_file(plain, source)
         command = [program, "run", path, "--input", str(source), "--output", str(result)]
-        command += ["--engine", engine, "--device", device]
-        command += ["--threads", str(threads)] if threads else []
+        command += ["--engine", engine, "--device", device, "--threads", str(threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise _error(done)

@@ -35,7 +35,8 @@ class Recipe:
         of its parameter; nested ones have a path, as "boxes.0". Dimensions not named are fixed.
     names: {"inputs": [...], "outputs": [...]}, either may be left out, in flat order.
     cases: number of golden cases to make, the example being the first; or the arguments of each case, as a
-        tuple (positional), a dict (keywords) or a tensor.
+        tuple (positional), a dict (keywords) or a tensor. Give these for a model whose inputs depend on
+        each other, such as tokens and the offsets of bags of them: random values would not fit.
     tolerances: by dtype of the output, as {"float32": (rtol, atol)}; see `kit.compare.DEFAULT_TOLERANCES`.
     seed: for the values of the golden cases.
     """

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from kit.eager import Eager
-from kit.errors import TraceError
+from kit.errors import InputError, TraceError
+from kit.recipe import Recipe
 from kit.signature import Dim, Signature, TensorSpec, dtype_name, resolve_dynamic
+from kit.structure import bind
 from kit.values import random_like
 
 _PRIMES = (3, 11, 7, 2, 13, 5, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 _PROBES = 2
 
 
-def infer_signature(eager: Eager, dynamic: Mapping[str, Mapping[int, Dim]], seed: int) -> Signature:
-    """The signature of a model whose dims are declared by `dynamic`.
+def infer_signature(eager: Eager, recipe: Recipe) -> Signature:
+    """The signature of a model whose dims the recipe declares.
 
     A dimension of an output is a dim if it has the size of that dim at all sizes tried, and a number if it
-    never changes. Raises TraceError if it is neither, UsageError if `dynamic` does not fit the example.
+    never changes. The sizes tried are those of the recipe's own cases, where these vary every dim, and else
+    come with random values. Raises TraceError if an output's dimension is neither, UsageError if the dims do
+    not fit the example, InputError if a case of the recipe does not.
     """
     examples = eager.inputs
-    shapes, dims = resolve_dynamic(dynamic, {name: tuple(tensor.shape) for name, tensor in examples.items()})
+    shapes, dims = resolve_dynamic(
+        recipe.dynamic, {name: tuple(tensor.shape) for name, tensor in examples.items()}
+    )
     inputs = tuple(
         TensorSpec(name, dtype_name(examples[name].dtype), shape) for name, shape in shapes.items()
     )
     known = example_sizes(inputs, examples)
     tried = [known]
     results = [eager.run(list(examples.values()), "the example")]
-    for sizes in _probes(dims, known) if dims else ():
-        tensors = random_like(inputs, list(examples.values()), sizes, seed)
+    for sizes, tensors in _probes(Signature(inputs, (), dims, eager.call), eager, recipe, known):
         results.append(eager.run(tensors, describe(sizes)))
         tried.append(sizes)
     outputs = tuple(
@@ -38,6 +44,29 @@ def infer_signature(eager: Eager, dynamic: Mapping[str, Mapping[int, Dim]], seed
         for name, runs in zip(eager.outputs, zip(*results, strict=True), strict=True)
     )
     return Signature(inputs, outputs, dims, eager.call)
+
+
+def given_inputs(signature: Signature, recipe: Recipe) -> list[list[Tensor]]:
+    """The flat inputs of each case that the recipe gives: a tuple, a dict of keywords, or a single tensor.
+
+    Raises InputError, with the number of the case, if they do not fit the signature.
+    """
+    if isinstance(recipe.cases, int):
+        return []
+    return [_given(signature, index, arguments) for index, arguments in enumerate(recipe.cases)]
+
+
+def _given(signature: Signature, index: int, arguments: Any) -> list[Tensor]:
+    try:
+        if isinstance(arguments, Mapping):
+            tensors = bind(signature.call, (), arguments)
+        else:
+            args = tuple(arguments) if isinstance(arguments, (tuple, list)) else (arguments,)
+            tensors = bind(signature.call, args, {})
+        signature.check_inputs(tensors)
+    except InputError as error:
+        raise InputError(f"case {index} of the recipe: {error}") from None
+    return tensors
 
 
 def example_sizes(inputs: Sequence[TensorSpec], examples: Mapping[str, Tensor]) -> dict[str, int]:
@@ -55,7 +84,26 @@ def describe(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
-def _probes(dims: Sequence[Dim], known: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def _probes(
+    signature: Signature, eager: Eager, recipe: Recipe, known: Mapping[str, int]
+) -> list[tuple[dict[str, int], list[Tensor]]]:
+    """Sizes of the dims to try beside the example's, and inputs of these sizes."""
+    if not signature.dims:
+        return []
+    given = [
+        (example_sizes(signature.inputs, dict(zip(eager.inputs, tensors, strict=True))), tensors)
+        for tensors in given_inputs(signature, recipe)
+    ]
+    if given and all(any(sizes[dim.name] != known[dim.name] for sizes, _ in given) for dim in signature.dims):
+        return given
+    examples = list(eager.inputs.values())
+    return [
+        (sizes, random_like(signature.inputs, examples, sizes, recipe.seed))
+        for sizes in _fresh_sizes(signature.dims, known)
+    ]
+
+
+def _fresh_sizes(dims: Sequence[Dim], known: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Sizes for each dim, distinct from each other and from all tried before where the ranges have room."""
     used = set(known.values())
     for _ in range(_PROBES):

@@ -30,7 +30,7 @@ TEST(Archive, OpensWhatIsSound) {
   expect_error(ErrorCode::archive, "no member 'data/1'", [&] { archive.member("data/1"); });
 }
 
-TEST(Archive, CasesAreViewsThatOutliveIt) {
+TEST(Archive, CasesOutliveIt) {
   std::vector<Case> cases;
   { cases = open(ArchiveBuilder().build()).cases(); }
   ASSERT_EQ(cases.size(), 1U);

@@ -104,10 +104,12 @@ def run_eager(exported: Exported, inputs: Mapping[str, Tensor], device: str = "c
 def run_predictor(
     predictor: Run, exported: Exported, inputs: Tensors, folder: Path, *options: str
 ) -> Tensors:
-    """What `predictor` writes for one file of inputs."""
+    """What `predictor` writes for one file of inputs, with as many threads as torch has here: the number of
+    threads decides the order of sums, and so the last bit."""
     source, target = folder / "inputs.safetensors", folder / "outputs.safetensors"
     safetensors.torch.save_file(inputs, source)
-    done = predictor("run", exported.path, "--input", source, "--output", target, *options)
+    threads = ("--threads", str(torch.get_num_threads()))
+    done = predictor("run", exported.path, "--input", source, "--output", target, *threads, *options)
     assert (done.returncode, done.stderr) == (0, "")
     return safetensors.torch.load_file(target)
 

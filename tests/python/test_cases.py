@@ -28,7 +28,7 @@ def double(x: Tensor) -> Tensor:
 def made(model: Any, args: Any = X, **known: Any) -> tuple[Signature, list[Case]]:
     recipe = Recipe(model, args, **known)
     eager = Eager(recipe)
-    signature = infer_signature(eager, recipe.dynamic, recipe.seed)
+    signature = infer_signature(eager, recipe)
     return signature, make_cases(eager, signature, recipe)
 
 

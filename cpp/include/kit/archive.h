@@ -48,7 +48,7 @@ class Archive {
   /// error if there is none of that name.
   std::span<const std::byte> member(std::string_view name) const;
 
-  /// The golden cases, as views of the archive's bytes. Throws an archive error if there are none.
+  /// The golden cases, in memory of their own. Throws an archive error if there are none.
   std::vector<Case> cases() const;
 
  private:

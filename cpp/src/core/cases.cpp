@@ -9,11 +9,10 @@ namespace {
 
 constexpr std::string_view cases_name = "extra/kit/cases.safetensors";
 
-/// Takes the tensors of one case by their names.
+/// Takes tensors by their names: copies, because a model may write into its inputs.
 class Tensors {
  public:
-  Tensors(const Archive& archive, std::shared_ptr<void> owner)
-      : where_(archive.path()), owner_(std::move(owner)) {
+  explicit Tensors(const Archive& archive) : where_(archive.path()) {
     const auto file = archive.member(cases_name);
     const auto length = safetensors::header_length(file, file.size(), ErrorCode::archive, where_);
     const std::string_view json(reinterpret_cast<const char*>(file.data()) + safetensors::length_bytes,
@@ -31,17 +30,13 @@ class Tensors {
       throw Error(ErrorCode::archive,
                   where_ + ": the golden cases lack '" + prefix + spec.name + "'; export the model again");
     const safetensors::Entry& entry = found->second;
-    auto* bytes = const_cast<std::byte*>(data_.data() + entry.begin);
-    Tensor view(bytes, entry.dtype, entry.shape, {}, Device{}, owner_);
-    if (reinterpret_cast<std::uintptr_t>(bytes) % item_size(entry.dtype) == 0) return view;
     Tensor copy = Tensor::empty(entry.dtype, entry.shape);
-    std::memcpy(copy.data(), bytes, copy.nbytes());
+    std::memcpy(copy.data(), data_.data() + entry.begin, copy.nbytes());
     return copy;
   }
 
  private:
   std::string where_;
-  std::shared_ptr<void> owner_;
   std::span<const std::byte> data_;
   std::map<std::string, safetensors::Entry> entries_;
 };
@@ -54,7 +49,7 @@ std::vector<Case> Archive::cases() const {
     throw Error(
         ErrorCode::archive,
         path() + ": it has no golden cases to replay; write an archive that has with python -m kit.export");
-  Tensors tensors(*this, std::make_shared<Archive>(*this));
+  Tensors tensors(*this);
   std::vector<Case> result;
   for (std::int64_t i = 0; i < known->cases; ++i) {
     Case one;

@@ -51,6 +51,32 @@ def embedding_bag() -> kit.Recipe:
     )
 
 
+class OffsetBags(nn.Module):
+    """tokens: int64[length] in 0..10, and where each bag starts in them: int64[bags] → float32[bags, 6]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(TOKENS, 6, mode="mean")
+
+    def forward(self, tokens: Tensor, offsets: Tensor) -> Tensor:
+        return self.bag(tokens, offsets)
+
+
+@member
+def embedding_bag_with_offsets() -> kit.Recipe:
+    # Offsets start at 0 and ascend, which no random numbers would.
+    cases = [
+        (torch.randint(0, TOKENS, (length,)), torch.tensor(starts))
+        for length, starts in ((7, [0, 3]), (9, [0, 2, 2, 8]), (4, [0]))
+    ]
+    return kit.Recipe(
+        OffsetBags(),
+        args=cases[0],
+        dynamic={"tokens": {0: kit.Dim("length", 1, 64)}, "offsets": {0: kit.Dim("bags", 1, 16)}},
+        cases=cases,
+    )
+
+
 class LastOfLstm(nn.Module):
     """x: float32[batch, length, 5] → the last output of a bidirectional LSTM of two layers."""
 
