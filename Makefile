@@ -94,7 +94,6 @@ setup-lint:
 .PHONY: bench
 bench: build  ## the benchmarks of tests/bench
 	$(call step,kit::Model::predict against torch::jit::Module::forward)
-	cmake --build --preset default --target bench_model
 	@mkdir -p build/bench
 	@test -f build/bench/mlp.pt || $(PY) -m kit.export examples/mlp/recipe.py:recipe -o build/bench/mlp.pt
 	build/default/bench_model build/bench/mlp.pt
