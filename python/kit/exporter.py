@@ -26,7 +26,7 @@ from kit.replay import TRACED, compare_ways, traced_in_python, verify_archive
 from kit.report import ParityReport
 from kit.runtime import Model
 from kit.shapes import infer_signature
-from kit.signature import Signature
+from kit.signature import Dim, Signature
 from kit.state import evaluating, random_state_kept
 
 _AVAILABLE = (torchscript.ENGINE,)
@@ -38,8 +38,14 @@ def export(
     path: str | os.PathLike[str] = "model.pt",
     programs: Sequence[str] = (torchscript.ENGINE,),
     *,
+    kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    dynamic: Mapping[str, Mapping[int, Dim]] | None = None,
+    names: Mapping[str, Sequence[str]] | None = None,
+    cases: int | Sequence[Any] | None = None,
+    tolerances: Mapping[Any, Any] | None = None,
+    seed: int | None = None,
     device: str | None = None,
-    **known: Any,
 ) -> Archive:
     """Trace a model, write the archive, and verify it in the C++ engine.
 
@@ -49,8 +55,8 @@ def export(
     path: the file to write.
     programs: which programs to put into the archive; this version makes "torchscript".
     device: where to trace and verify, "cpu" or "cuda:N"; by default where the model is.
-    known: further fields of `kit.Recipe`: kwargs, name, dynamic, names, cases, tolerances, seed. They replace
-        those of a recipe.
+    kwargs, name, dynamic, names, cases, tolerances, seed: as in `kit.Recipe`. What is given replaces what a
+        recipe says.
 
     The model is traced in evaluation mode. Its training flags and the state of all random generators are as
     before at the end, also after an error; on another device a copy is traced.
@@ -59,7 +65,17 @@ def export(
     if the program differs from the eager model on a golden case, UnavailableError for a device or a program
     that is not to be had. The file is then as it was before.
     """
-    return export_with_report(model_or_recipe, args, path, programs, device=device, **known)[0]
+    fields = {
+        "kwargs": kwargs,
+        "name": name,
+        "dynamic": dynamic,
+        "names": names,
+        "cases": cases,
+        "tolerances": tolerances,
+        "seed": seed,
+    }
+    known = {key: value for key, value in fields.items() if value is not None}
+    return export_with_report(model_or_recipe, args, path, programs, device=device, known=known)[0]
 
 
 def export_with_report(
@@ -69,14 +85,17 @@ def export_with_report(
     programs: Sequence[str] = (torchscript.ENGINE,),
     *,
     device: str | None = None,
-    **known: Any,
+    known: Mapping[str, Any] | None = None,
 ) -> tuple[Archive, ParityReport]:
-    """The same, and how far the programs are from the eager model on the golden cases."""
+    """The same, and how far the programs are from the eager model on the golden cases.
+
+    known: fields of `kit.Recipe`, which replace those of a recipe.
+    """
     check_programs(programs)
     check_device(device)
     check_destination(path)
     with random_state_kept():
-        recipe = _recipe(model_or_recipe, args, known)
+        recipe = _recipe(model_or_recipe, args, known or {})
         with evaluating(module_of(recipe.model)):
             eager = Eager(recipe, device)
             signature = infer_signature(eager, recipe)
@@ -122,10 +141,6 @@ def check_device(device: str | None) -> None:
 
 
 def _recipe(model_or_recipe: Any, args: Any, known: Mapping[str, Any]) -> Recipe:
-    fields = set(Recipe.__dataclass_fields__) - {"model", "args"}
-    for name in known:
-        if name not in fields:
-            raise UsageError(f"kit.export has no argument '{name}'; it has {', '.join(sorted(fields))}")
     is_model = module_of(model_or_recipe) is not None or (callable(model_or_recipe) and args is not None)
     if is_model:
         return Recipe(model_or_recipe, () if args is None else args, **known)

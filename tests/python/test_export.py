@@ -273,7 +273,6 @@ def test_what_is_no_model(
         ({"programs": "torchscript"}, UsageError, "give a list of names"),
         ({"device": "tpu"}, UsageError, "'tpu' is no device"),
         ({"device": "cuda:99"}, UnavailableError, "the device cuda:99 is not here"),
-        ({"colour": "red"}, UsageError, "kit.export has no argument 'colour'"),
         ({"cases": [X.double()]}, InputError, "case 0 of the recipe"),
     ],
 )

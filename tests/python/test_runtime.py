@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,6 +90,54 @@ def test_outputs_are_new_memory_and_inputs_are_not_changed(tmp_path: Path) -> No
         assert torch.equal(outputs[index], wanted)
         outputs[index].zero_()
     assert torch.equal(x, X)
+
+
+def peak_growth(work: Callable[[], object]) -> int:
+    """Bytes by which the greatest resident memory during `work` exceeds what was resident before."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, from what is resident now
+    before = resident("VmHWM")
+    work()
+    return resident("VmHWM") - before
+
+
+def resident(field: str) -> int:
+    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def test_neither_inputs_nor_outputs_are_copied(tmp_path: Path) -> None:
+    size = 32 << 20  # float32: 128 MiB
+    dynamic = {"x": {0: kit.Dim("length", 1, size)}}
+    kit.export(lambda x: (x[:1] + 1, x * 2), torch.ones(4), tmp_path / "model.pt", dynamic=dynamic, cases=2)
+    model = kit.load(tmp_path / "model.pt")
+    x = torch.ones(size)
+    model(x[:4])
+    # Only the output is new: a copy of the input, or a second one of the output, would double this.
+    assert x.nbytes * 0.9 < peak_growth(lambda: model(x)) < x.nbytes * 1.5
+
+
+def test_other_python_threads_run_meanwhile(tmp_path: Path) -> None:
+    kit.export(lambda x: x @ x @ x @ x @ x @ x, torch.ones(1500, 1500), tmp_path / "model.pt", cases=1)
+    model = kit.load(tmp_path / "model.pt")
+    x = torch.ones(1500, 1500)
+    spans: list[tuple[float, float]] = []
+
+    def predict() -> None:
+        start = time.perf_counter()
+        model(x)
+        spans.append((start, time.perf_counter()))
+
+    thread = threading.Thread(target=predict)
+    ticks = []
+    thread.start()
+    while thread.is_alive():
+        ticks.append(time.perf_counter())
+        time.sleep(0.0005)
+    (start, end) = spans[0]
+    # With the lock held, no tick could fall into the middle of the call, however long it takes.
+    third = (end - start) / 3
+    assert any(start + third < tick < end - third for tick in ticks)
 
 
 def test_nan_and_infinity_are_data(relu: Path) -> None:
