@@ -104,7 +104,7 @@ bench: build  ## the benchmarks of tests/bench
 gpu: build  ## the tests that need a CUDA device; they are skipped without one
 	$(call step,ctest and pytest on the GPU)
 	ctest --test-dir build/default --output-on-failure -L gpu
-	$(PY) -m pytest -m gpu
+	$(PY) -m pytest -m gpu tests/parity
 
 .PHONY: clean
 clean:  ## remove what was built; .venv stays

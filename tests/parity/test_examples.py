@@ -42,6 +42,7 @@ def mlp(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Exported:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Exported:
+    pytest.importorskip("sklearn", reason="scikit-learn, which holds the images, is not installed")
     recipe = run_recipe(f"{root}/examples/digits/recipe.py:recipe")
     return export(recipe, tmp_path_factory.mktemp("digits") / "digits.pt")
 
