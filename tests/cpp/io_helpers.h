@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 #include <kit/signature.h>
 #include <kit/tensor.h>
 
+#include "expect_error.h"
 #include "io/batching.h"
 #include "io/format.h"
 #include "io/input_file.h"
@@ -37,21 +37,7 @@ inline kit::Signature signature(std::vector<kit::TensorSpec> inputs, std::vector
   return {std::move(inputs), std::move(outputs), {{"batch", min, max}, {"time", 1, 100}}};
 }
 
-/// Fails unless `work` throws a kit::Error of that code whose message has all these parts, in one line.
-inline void expect_error(kit::ErrorCode code, const std::vector<std::string>& parts,
-                         const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const kit::Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << message;
-    for (const std::string& part : parts)
-      EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-}
+using kit::test::expect_error;
 
 template <typename T>
 std::vector<T> values(const kit::Tensor& tensor) {

@@ -102,8 +102,10 @@ TEST(JsonlReader, WhatDoesNotFitSaysWhere) {
 }
 
 TEST(JsonlReader, DeepNestingIsRefusedNotFollowed) {
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']') + "\n";
   refuse(points, std::string(200'000, '[') + "\n", {"line 1"});
-  refuse(points, std::string(200'000, '[') + std::string(200'000, ']') + "\n", {"line 1"});
+  refuse(points, deep, {"line 1", "deeper than the 64 dimensions"});
+  refuse(unknown, deep, {"line 1", "deeper than the 64 dimensions"});
 }
 
 TEST(JsonlWriter, AnObjectForEachRow) {

@@ -17,6 +17,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t most_dimensions = 64;  // libtorch iterates over no more
+
 std::string shorten(std::string text) {
   constexpr std::size_t longest = 40;
   if (text.size() > longest) text = text.substr(0, longest) + "…";
@@ -51,6 +53,9 @@ class Value {
     Shape shape;
     const json* inner = &node;
     while (inner->is_array()) {
+      if (shape.size() == most_dimensions)
+        throw Error(ErrorCode::input, where_ + ": lists nest deeper than the " +
+                                          std::to_string(most_dimensions) + " dimensions a tensor may have");
       shape.push_back(static_cast<std::int64_t>(inner->size()));
       if (inner->empty()) break;
       inner = &inner->front();
