@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <kit/archive.h>
 #include <kit/device.h>
 #include <kit/error.h>
 #include <kit/model.h>
@@ -20,6 +21,7 @@
 #include "io/format.h"
 #include "io/input_file.h"
 #include "io/output_file.h"
+#include "io/prefetch.h"
 #include "io/reader.h"
 #include "io/writer.h"
 
@@ -37,6 +39,8 @@ constexpr const char* footer =
     "  predictor run model.pt --input images.npy --output classes.csv\n"
     "  generate | predictor run model.pt --input - --format csv > predictions.csv\n"
     "  predictor run model.pt --input inputs.safetensors --output outputs.safetensors --device cuda\n";
+
+constexpr std::size_t most_bytes_ahead = 4 << 20;
 
 struct RunOptions {
   std::string model;
@@ -94,23 +98,32 @@ void run(const RunOptions& options) {
   io::OutputFile output(options.output);
   const io::Format to = output_format(options, from, !output.seekable());
 
-  const Model model = Model::load(options.model, load_options);
-  for (const std::string& warning : model.warnings()) report("warning", warning);
-  if (options.verbose) {
-    report("", "runs " + std::string(name(model.engine())) + " on " + options.device);
-    for (const std::string& note : model.notes()) report("note", note);
-  }
+  const Archive archive = Archive::open(options.model);
+  std::optional<Model> model;
+  // Without a manifest only the loaded program knows its inputs.
+  if (archive.manifest() == nullptr) model = Model::load(archive, load_options);
+  const Signature& signature = model ? model->signature() : archive.manifest()->signature;
 
-  const Signature& signature = model.signature();
+  const auto start = std::chrono::steady_clock::now();
   const io::Batching batching = io::Batching::of(signature, from, options.batch);
   const std::string where = input.name();
-  const auto start = std::chrono::steady_clock::now();
-  const std::unique_ptr<io::Writer> writer = io::open_writer(to, output, signature, batching.by_row());
+  const bool never_waits = input.remaining().has_value();
   const std::unique_ptr<io::Reader> reader =
       io::open_reader(from, std::move(input), signature, batching.kind);
   io::Batches batches(*reader, signature, batching, where);
-  while (const auto inputs = batches.next()) {
-    std::vector<Tensor> outputs = model.predict(*inputs);
+  std::optional<io::Prefetch> ahead;
+  if (never_waits) ahead.emplace(batches, most_bytes_ahead);
+
+  if (!model) model = Model::load(archive, load_options);
+  for (const std::string& warning : model->warnings()) report("warning", warning);
+  if (options.verbose) {
+    report("", "runs " + std::string(name(model->engine())) + " on " + options.device);
+    for (const std::string& note : model->notes()) report("note", note);
+  }
+
+  const std::unique_ptr<io::Writer> writer = io::open_writer(to, output, signature, batching.by_row());
+  while (const auto inputs = ahead ? ahead->next() : batches.next()) {
+    std::vector<Tensor> outputs = model->predict(*inputs);
     for (Tensor& tensor : outputs) tensor = tensor.contiguous();
     if (batching.by_row()) check_rows(outputs, inputs->front().shape().front(), signature);
     writer->write(outputs);
@@ -121,7 +134,7 @@ void run(const RunOptions& options) {
   if (options.verbose) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     char text[128];
-    std::snprintf(text, sizeof text, "%lld %s in %.3f s, %.0f in a second",
+    std::snprintf(text, sizeof text, "%lld %s in %.3f s with the loading of the model, %.0f in a second",
                   static_cast<long long>(batches.rows()), batching.by_row() ? "rows" : "calls", seconds,
                   static_cast<double>(batches.rows()) / seconds);
     report("", text);

@@ -11,6 +11,7 @@ kit_add_tests(
   test_npy.cpp
   test_number.cpp
   test_output.cpp
+  test_prefetch.cpp
   test_safetensors_io.cpp
 )
 target_link_libraries(kit_io_tests PRIVATE kit::io)
