@@ -15,11 +15,15 @@ void bind_archive(py::module_& module) {
                                const Manifest* manifest = archive.manifest();
                                return manifest != nullptr ? std::optional(manifest->json) : std::nullopt;
                              })
-      .def("cases", [](const Archive& archive) {
-        std::vector<std::pair<std::vector<Tensor>, std::vector<Tensor>>> pairs;
-        for (Case& one : archive.cases()) pairs.emplace_back(std::move(one.inputs), std::move(one.outputs));
-        return pairs;
-      });
+      .def(
+          "cases",
+          [](const Archive& archive, const std::string& method) {
+            std::vector<std::pair<std::vector<Tensor>, std::vector<Tensor>>> pairs;
+            for (Case& one : archive.cases(method))
+              pairs.emplace_back(std::move(one.inputs), std::move(one.outputs));
+            return pairs;
+          },
+          py::arg("method") = "forward");
 }
 
 }  // namespace kit

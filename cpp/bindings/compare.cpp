@@ -28,6 +28,7 @@ void bind_compare(py::module_& module) {
 
   py::class_<Report>(module, "Report")
       .def_property_readonly("engine", [](const Report& report) { return name(report.engine); })
+      .def_readonly("method", &Report::method)
       .def_readonly("cases", &Report::cases)
       .def_readonly("results", &Report::results)
       .def_property_readonly("passed", &Report::passed)

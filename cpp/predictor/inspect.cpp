@@ -52,9 +52,35 @@ class Sheet {
   std::string text_;
 };
 
+/// "batch  1 to 4096, tried 1, 2, 4096".
+std::string describe(const Dim& dim, const Method& method) {
+  std::string text = dim.name + "  " + std::to_string(dim.min) + " to " + std::to_string(dim.max);
+  const auto tried = method.tried.find(dim.name);
+  if (tried == method.tried.end()) return text;
+  const char* separator = ", tried ";
+  for (const std::int64_t size : tried->second) {
+    text += separator + std::to_string(size);
+    separator = ", ";
+  }
+  return text;
+}
+
 void add_tensors(Sheet& sheet, const std::string& heading, const std::vector<TensorSpec>& specs,
                  const Signature& signature) {
   for (const TensorSpec& spec : specs) sheet.add(heading, spec.name + "  " + signature.str(spec));
+}
+
+void add_method(Sheet& sheet, const Method& method) {
+  const Signature& signature = method.signature;
+  add_tensors(sheet, "inputs", signature.inputs, signature);
+  add_tensors(sheet, "outputs", signature.outputs, signature);
+  for (const Dim& dim : signature.dims) sheet.add("dims", describe(dim, method));
+  std::string cases = std::to_string(method.cases);
+  if (method.seed) cases += ", each with the random seed " + std::to_string(*method.seed);
+  sheet.add("cases", cases);
+  for (const auto& [dtype, tolerance] : method.tolerances)
+    sheet.add("tolerances", std::string(name(dtype)) + "  rtol " + brief(tolerance.rtol) + ", atol " +
+                                brief(tolerance.atol));
 }
 
 std::string describe(const Archive& archive, const Manifest& manifest) {
@@ -63,17 +89,12 @@ std::string describe(const Archive& archive, const Manifest& manifest) {
   sheet.add("archive", archive.path() + ", format " + std::to_string(manifest.format) + ", " +
                            thousands(archive.bytes().size()) + " bytes, " +
                            std::to_string(manifest.members.size()) + " members, all as the manifest says");
-  const Signature& signature = manifest.signature;
-  add_tensors(sheet, "inputs", signature.inputs, signature);
-  add_tensors(sheet, "outputs", signature.outputs, signature);
-  for (const Dim& dim : signature.dims)
-    sheet.add("dims", dim.name + "  " + std::to_string(dim.min) + " to " + std::to_string(dim.max));
+  for (const Method& method : manifest.methods) {
+    if (manifest.methods.size() > 1) sheet.add("method", method.name);
+    add_method(sheet, method);
+  }
   for (const ProgramInfo& program : manifest.programs)
     sheet.add("programs", program.engine + "  for " + program.target + ", made with torch " + program.torch);
-  sheet.add("cases", std::to_string(manifest.cases));
-  for (const auto& [dtype, tolerance] : manifest.tolerances)
-    sheet.add("tolerances", std::string(name(dtype)) + "  rtol " + brief(tolerance.rtol) + ", atol " +
-                                brief(tolerance.atol));
   for (const auto& [what, version] : manifest.provenance) sheet.add("provenance", what + " " + version);
   return sheet.text();
 }

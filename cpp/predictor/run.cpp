@@ -50,7 +50,9 @@ struct RunOptions {
   std::string output_format;
   std::string engine = "auto";
   std::string device = "cpu";
+  std::string method = "forward";
   std::optional<std::int64_t> batch;
+  std::optional<std::uint64_t> seed;
   int threads = 1;
   bool verbose = false;
 };
@@ -90,7 +92,8 @@ void check_rows(const std::vector<Tensor>& outputs, std::int64_t rows, const Sig
 void run(const RunOptions& options) {
   // What the command line alone can be wrong about comes first, before anything is loaded.
   const io::Format from = input_format(options);
-  const Options load_options{engine_from_name(options.engine), options.device, options.threads};
+  const Options load_options{engine_from_name(options.engine), options.device, options.threads,
+                             options.method};
   Device::parse(options.device);
   if (options.threads < 0) throw Error(ErrorCode::usage, "--threads must be 0 or more");
   if (options.batch && *options.batch < 1) throw Error(ErrorCode::usage, "--batch must be 1 or more");
@@ -102,7 +105,8 @@ void run(const RunOptions& options) {
   std::optional<Model> model;
   // Without a manifest only the loaded program knows its inputs.
   if (archive.manifest() == nullptr) model = Model::load(archive, load_options);
-  const Signature& signature = model ? model->signature() : archive.manifest()->signature;
+  const Signature& signature =
+      model ? model->signature() : archive.manifest()->method(options.method).signature;
 
   const auto start = std::chrono::steady_clock::now();
   const io::Batching batching = io::Batching::of(signature, from, options.batch);
@@ -116,6 +120,7 @@ void run(const RunOptions& options) {
 
   if (!model) model = Model::load(archive, load_options);
   for (const std::string& warning : model->warnings()) report("warning", warning);
+  if (options.seed) model->seed(*options.seed);
   if (options.verbose) {
     report("", "runs " + std::string(name(model->engine())) + " on " + options.device);
     for (const std::string& note : model->notes()) report("note", note);
@@ -167,7 +172,15 @@ void add_run(CLI::App& app, Action& action) {
       ->type_name("ENGINE");
   command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("DEVICE");
   command
+      ->add_option("--method", options->method,
+                   "Which method of the model: forward, if not given; inspect shows which there are")
+      ->type_name("METHOD");
+  command
       ->add_option("--batch", options->batch, "Rows in a call; 1024 or what the model allows, if not given")
+      ->type_name("N");
+  command
+      ->add_option("--seed", options->seed,
+                   "Seed the random generator first, for models with random operations")
       ->type_name("N");
   command
       ->add_option(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ constexpr const char* footer =
     "Every archive carries golden cases: inputs, and the outputs that the eager model gave for them. They "
     "are\n"
     "predicted again here and compared. Equal bits are best; the tolerances of the archive are the limit.\n"
+    "An archive with several methods has cases for each; all are replayed, unless --method names one.\n"
     "\n"
     "Examples:\n"
     "  predictor verify model.pt\n"
@@ -32,13 +34,15 @@ struct VerifyOptions {
   std::string model;
   std::string engine = "auto";
   std::string device = "cpu";
+  std::optional<std::string> method;
   bool all = false;
   bool json = false;
 };
 
-/// The outcome of one program: a report, or why it cannot run here.
+/// The outcome of one method of one program: a report, or why it cannot run here.
 struct Outcome {
   std::string engine;
+  std::string method;
   Report report;
   std::string unavailable;
 };
@@ -63,9 +67,14 @@ std::string pad(std::string text, std::size_t width) {
   return text;
 }
 
-std::string table(const Outcome& outcome) {
+/// "torchscript", or "torchscript, method encode" where there are others.
+std::string title(const Outcome& outcome, bool several) {
+  return outcome.engine + (several ? ", method " + outcome.method : "");
+}
+
+std::string table(const Outcome& outcome, bool several) {
   if (!outcome.unavailable.empty())
-    return outcome.engine + ": cannot run here: " + outcome.unavailable + "\n";
+    return title(outcome, several) + ": cannot run here: " + outcome.unavailable + "\n";
   std::size_t width = std::string("output").size();
   for (const OutputResult& result : outcome.report.results) width = std::max(width, result.output.size());
   std::string text = "case  " + pad("output", width) + "  max abs diff  max rel diff\n";
@@ -75,7 +84,7 @@ std::string table(const Outcome& outcome) {
             pad(brief(difference.max_abs), 12) + "  " + pad(brief(difference.max_rel), 12) + "  " +
             verdict(difference) + "\n";
   }
-  text += outcome.engine + ": " + plural(outcome.report.cases, "case") + ", ";
+  text += title(outcome, several) + ": " + plural(outcome.report.cases, "case") + ", ";
   if (outcome.report.passed() && outcome.report.bit_equal()) {
     text += "all outputs bit-equal to eager\n";
   } else {
@@ -86,7 +95,8 @@ std::string table(const Outcome& outcome) {
 }
 
 nlohmann::json json_of(const Outcome& outcome) {
-  if (!outcome.unavailable.empty()) return {{"engine", outcome.engine}, {"unavailable", outcome.unavailable}};
+  if (!outcome.unavailable.empty())
+    return {{"engine", outcome.engine}, {"method", outcome.method}, {"unavailable", outcome.unavailable}};
   nlohmann::json results = nlohmann::json::array();
   for (const OutputResult& result : outcome.report.results) {
     const Difference& difference = result.difference;
@@ -101,6 +111,7 @@ nlohmann::json json_of(const Outcome& outcome) {
                        {"reason", difference.reason}});
   }
   return {{"engine", outcome.engine},
+          {"method", outcome.method},
           {"cases", outcome.report.cases},
           {"passed", outcome.report.passed()},
           {"bit_equal", outcome.report.bit_equal()},
@@ -118,22 +129,36 @@ std::vector<std::string> engines(const VerifyOptions& options, const Manifest& m
   return names;
 }
 
-Outcome replay(const Archive& archive, const std::string& engine, const VerifyOptions& options) {
-  try {
-    const Model model = Model::load(archive, {engine_from_name(engine), options.device});
-    return {std::string(name(model.engine())), verify(model, archive), {}};
-  } catch (const Error& error) {
-    // With --all, a program that this host cannot run must not hide the others.
-    if (!options.all || error.code() != ErrorCode::unavailable) throw;
-    return {engine, {}, error.what()};
+/// The methods to replay: the one that was asked for, or all.
+std::vector<std::string> methods(const VerifyOptions& options, const Manifest& manifest) {
+  if (options.method) return {manifest.method(*options.method).name};
+  std::vector<std::string> names;
+  for (const Method& method : manifest.methods) names.push_back(method.name);
+  return names;
+}
+
+std::vector<Outcome> replay(const Archive& archive, const std::string& engine, const VerifyOptions& options) {
+  std::vector<Outcome> outcomes;
+  std::vector<Model> models;  // all stay until the last is done, so that the weights are loaded once
+  for (const std::string& method : methods(options, *archive.manifest())) {
+    try {
+      models.push_back(Model::load(archive, {engine_from_name(engine), options.device, 0, method}));
+      const Model& model = models.back();
+      outcomes.push_back({std::string(name(model.engine())), method, verify(model, archive), {}});
+    } catch (const Error& error) {
+      // With --all, a program that this host cannot run must not hide the others.
+      if (!options.all || error.code() != ErrorCode::unavailable) throw;
+      outcomes.push_back({engine, method, {}, error.what()});
+    }
   }
+  return outcomes;
 }
 
 /// The first thing that is wrong, after all was printed.
-void fail(const std::vector<Outcome>& outcomes, const std::string& path) {
+void fail(const std::vector<Outcome>& outcomes, const std::string& path, bool several) {
   for (const Outcome& outcome : outcomes) {
     if (const OutputResult* failure = outcome.report.first_failure())
-      throw Error(ErrorCode::parity, path + ": " + outcome.engine + " differs from eager in case " +
+      throw Error(ErrorCode::parity, path + ": " + title(outcome, several) + " differs from eager in case " +
                                          std::to_string(failure->case_index) + ", output '" +
                                          failure->output + "': " + failure->difference.reason);
   }
@@ -150,7 +175,8 @@ void replay_all(const VerifyOptions& options) {
                     " has no manifest, hence no golden cases; write an archive with python -m kit.export");
   std::vector<Outcome> outcomes;
   for (const std::string& engine : engines(options, *archive.manifest()))
-    outcomes.push_back(replay(archive, engine, options));
+    for (Outcome& outcome : replay(archive, engine, options)) outcomes.push_back(std::move(outcome));
+  const bool several = archive.manifest()->methods.size() > 1;
 
   if (options.json) {
     nlohmann::json programs = nlohmann::json::array();
@@ -163,10 +189,10 @@ void replay_all(const VerifyOptions& options) {
     print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   } else {
     std::string text;
-    for (const Outcome& outcome : outcomes) text += (text.empty() ? "" : "\n") + table(outcome);
+    for (const Outcome& outcome : outcomes) text += (text.empty() ? "" : "\n") + table(outcome, several);
     print(text);
   }
-  fail(outcomes, archive.path());
+  fail(outcomes, archive.path(), several);
 }
 
 }  // namespace
@@ -182,6 +208,8 @@ void add_verify(CLI::App& app, Action& action) {
                             ->type_name("ENGINE");
   command->add_flag("--all", options->all, "Every program that the archive has")->excludes(engine);
   command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("DEVICE");
+  command->add_option("--method", options->method, "One method of the model; all, if not given")
+      ->type_name("METHOD");
   command->add_flag("--json", options->json, "Print the report as JSON");
   command->callback([options, &action] { action = [options] { replay_all(*options); }; });
 }

@@ -37,8 +37,9 @@ TEST(Model, ReproducesItsGoldenCases) {
     const Report report = verify(Model::load(archive), archive);
     EXPECT_TRUE(report.passed()) << name;
     EXPECT_TRUE(report.bit_equal()) << name;
-    EXPECT_EQ(report.cases, archive.manifest()->cases);
-    EXPECT_EQ(report.results.size(), report.cases * archive.manifest()->signature.outputs.size());
+    EXPECT_EQ(report.cases, archive.manifest()->method("forward").cases);
+    EXPECT_EQ(report.results.size(),
+              report.cases * archive.manifest()->method("forward").signature.outputs.size());
     EXPECT_EQ(report.max_abs(), 0);
   }
 }

@@ -149,6 +149,9 @@ TEST_F(Predictor, AWrongCommandLineIsCodeTwo) {
   refuse(2, "run " + mlp + " --input points.csv --batch 5000", {"5000", "1 to 4096"});
   refuse(2, "run " + mlp + " --input points.csv --batch many", {"--batch"});
   refuse(2, "run " + mlp + " --input points.csv --threads -1", {"--threads"});
+  refuse(2, "run " + mlp + " --input points.csv --method encode", {"no method 'encode'", "forward"});
+  refuse(2, "run " + archive("plain") + " --input points.csv --method encode", {"'encode'", "forward"});
+  refuse(2, "verify " + mlp + " --method encode", {"no method 'encode'", "forward"});
   refuse(2, "verify " + mlp + " --all --engine torchscript", {"--all"});
 }
 
@@ -270,6 +273,7 @@ TEST_F(Predictor, VerifiesItsCases) {
   const json document = json::parse(outcome.out);
   EXPECT_TRUE(document.at("passed").get<bool>());
   EXPECT_EQ(document.at("programs").at(0).at("engine"), "torchscript");
+  EXPECT_EQ(document.at("programs").at(0).at("method"), "forward");
   EXPECT_EQ(document.at("programs").at(0).at("results").size(),
             document.at("programs").at(0).at("cases").get<std::size_t>());
 }

@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 
 from kit.compare import Tolerance
-from kit.errors import ArchiveError
+from kit.errors import ArchiveError, UsageError
 from kit.manifest import Manifest, MemberInfo, ProgramInfo
+from kit.method import Method
 from kit.signature import Dim, Signature, TensorSpec
 from kit.structure import Call
 
@@ -21,6 +22,7 @@ GOOD = sorted(EXAMPLES.glob("good/*.json"))
 BAD = sorted(EXAMPLES.glob("bad/*.json"))
 BAD_STRUCTURE = sorted(EXAMPLES.glob("bad_structure/*.json"))  # what C++ does not read
 BEYOND_A_SCHEMA = {
+    "dim_of_another_method",
     "dim_min_above_max",
     "dim_not_declared",
     "input_name_twice",
@@ -102,10 +104,8 @@ def test_the_text_is_canonical() -> None:
     )
     manifest = Manifest(
         "m",
-        signature,
+        (Method("forward", signature, 8, {"float32": Tolerance(1e-6, 0.0)}),),
         (ProgramInfo("torchscript", "any", "2.13.0"),),
-        8,
-        {"float32": Tolerance(1e-6, 0.0)},
         (MemberInfo("data.pkl", 1, "0" * 64),),
         {"kit": "0.1.0"},
     )
@@ -115,6 +115,27 @@ def test_the_text_is_canonical() -> None:
     assert '\n  "cases": {\n    "count": 8\n  },' in text
     assert "größe" in text
     assert list(json.loads(text)) == sorted(json.loads(text))
+    assert "methods" not in json.loads(text)
+
+
+def test_every_method_is_found_by_its_name() -> None:
+    manifest = Manifest.parse((EXAMPLES / "good/several_methods.json").read_text(), "it")
+    assert [method.name for method in manifest.methods] == ["forward", "_decode2", "encode"]
+    forward, encode = manifest.method("forward"), manifest.method("encode")
+    assert (manifest.signature, manifest.cases) == (forward.signature, forward.cases)
+    assert manifest.tolerances == forward.tolerances
+    assert [spec.name for spec in encode.signature.inputs] == ["x", "scale", "steps"]
+    with pytest.raises(
+        UsageError,
+        match="the model 'mlp' has no method 'decode'; give one that it has: forward, _decode2, encode",
+    ):
+        manifest.method("decode")
+
+
+def test_what_is_wrong_with_a_method_is_said_with_its_name() -> None:
+    text = (EXAMPLES / "bad/method_without_cases.json").read_text()
+    with pytest.raises(ArchiveError, match="it: bad manifest: the method 'encode' has no 'cases'; export"):
+        Manifest.parse(text, "it")
 
 
 def test_the_deepest_nest_is_an_error_and_no_crash() -> None:

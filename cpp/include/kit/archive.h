@@ -48,8 +48,9 @@ class Archive {
   /// error if there is none of that name.
   std::span<const std::byte> member(std::string_view name) const;
 
-  /// The golden cases, in memory of their own. Throws an archive error if there are none.
-  std::vector<Case> cases() const;
+  /// The golden cases of a method, in memory of their own. Throws an archive error if there are none, a
+  /// usage error if there is no such method.
+  std::vector<Case> cases(std::string_view method = "forward") const;
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,14 +29,24 @@ struct MemberInfo {
   std::string sha256;  ///< 64 lower-case hexadecimal digits
 };
 
+/// One method of the model: what it takes and gives, and how it is verified.
+struct Method {
+  std::string name;  ///< "forward", or that of a method beside it
+  Signature signature;
+  std::int64_t cases = 0;  ///< number of golden cases
+  /// Where the method has random operations: what a replay seeds the random generator with before each case.
+  std::optional<std::int64_t> seed;
+  Tolerances tolerances;
+  /// The sizes at which the export proved the program, by dim.
+  std::map<std::string, std::vector<std::int64_t>> tried;
+};
+
 /// The table of contents of an archive: docs/archive-format.md, python/kit/manifest.schema.json.
 struct Manifest {
   std::int64_t format = archive_format;
   std::string name;
-  Signature signature;
+  std::vector<Method> methods;  ///< `forward` first, the others by name
   std::vector<ProgramInfo> programs;
-  std::int64_t cases = 0;  ///< number of golden cases
-  Tolerances tolerances;
   std::vector<MemberInfo> members;
   std::map<std::string, std::string> provenance;  ///< versions of what made the archive, by name
   std::string json;                               ///< the text it was read from
@@ -43,6 +54,9 @@ struct Manifest {
   /// Reads the JSON text. `where` names the archive in messages. Throws an archive error if the text is
   /// not a manifest, or is of a format newer than `archive_format`.
   static Manifest parse(std::string_view json, const std::string& where);
+
+  /// The method of that name. Throws a usage error that names those there are.
+  const Method& method(std::string_view name) const;
 };
 
 }  // namespace kit

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,8 +23,9 @@ Engine engine_from_name(std::string_view name);
 
 struct Options {
   Engine engine = Engine::automatic;
-  std::string device = "cpu";  ///< "cpu", "cuda" or "cuda:N"
-  int threads = 0;             ///< intra-op threads, for the whole process; 0 leaves them as they are
+  std::string device = "cpu";      ///< "cpu", "cuda" or "cuda:N"
+  int threads = 0;                 ///< intra-op threads, for the whole process; 0 leaves them as they are
+  std::string method = "forward";  ///< which method of the model to load
 };
 
 class Program;
@@ -33,7 +35,7 @@ class Program;
 class Model {
  public:
   /// Opens and checks the archive, chooses a program and loads it. Throws archive, usage and unavailable
-  /// errors.
+  /// errors. Models of one Archive on one device share the weights, whichever method they have.
   static Model load(const std::string& path, const Options& options = {});
   static Model load(const Archive& archive, const Options& options = {});
 
@@ -46,6 +48,12 @@ class Model {
   /// Outputs are new memory, on the device of the first input. Throws an input error before anything
   /// runs if an input does not fit.
   std::vector<Tensor> predict(const std::vector<Tensor>& inputs) const;
+
+  /// Seeds the random generators that the program draws from: those of the whole process.
+  void seed(std::uint64_t seed) const;
+
+  /// The name of the method that was loaded.
+  const std::string& method() const noexcept;
 
   /// For an archive without a manifest, only the names of the inputs are known.
   const Signature& signature() const noexcept;

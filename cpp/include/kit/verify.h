@@ -20,6 +20,7 @@ struct OutputResult {
 /// The outcome of replaying golden cases.
 struct Report {
   Engine engine = Engine::automatic;
+  std::string method;  ///< the one that was replayed
   std::int64_t cases = 0;
   std::vector<OutputResult> results;  ///< one for each output of each case, in order
 
@@ -31,8 +32,9 @@ struct Report {
   const OutputResult* first_failure() const noexcept;
 };
 
-/// Replays every golden case of `archive` on `model` and compares. A difference is reported in the
-/// result; an archive without cases throws an archive error.
+/// Replays the golden cases that `archive` has for the method of `model`, and compares. If the method has a
+/// seed, the random generators are seeded before each case, and stay as the last one leaves them. A
+/// difference is reported in the result; a method without cases throws an archive error.
 Report verify(const Model& model, const Archive& archive);
 
 }  // namespace kit

@@ -7,13 +7,16 @@
 namespace kit {
 namespace {
 
-constexpr std::string_view cases_name = "extra/kit/cases.safetensors";
+std::string member_name(const Method& method) {
+  if (method.name == "forward") return "extra/kit/cases.safetensors";
+  return "extra/kit/methods/" + method.name + "/cases.safetensors";
+}
 
 /// Takes tensors by their names: copies, because a model may write into its inputs.
 class Tensors {
  public:
-  explicit Tensors(const Archive& archive) : where_(archive.path()) {
-    const auto file = archive.member(cases_name);
+  Tensors(const Archive& archive, const std::string& member) : where_(archive.path()) {
+    const auto file = archive.member(member);
     const auto length = safetensors::header_length(file, file.size(), ErrorCode::archive, where_);
     const std::string_view json(reinterpret_cast<const char*>(file.data()) + safetensors::length_bytes,
                                 length);
@@ -43,20 +46,21 @@ class Tensors {
 
 }  // namespace
 
-std::vector<Case> Archive::cases() const {
+std::vector<Case> Archive::cases(std::string_view method) const {
   const Manifest* known = manifest();
-  if (known == nullptr || known->cases == 0)
-    throw Error(
-        ErrorCode::archive,
-        path() + ": it has no golden cases to replay; write an archive that has with python -m kit.export");
-  Tensors tensors(*this);
+  const Method* wanted = known != nullptr ? &known->method(method) : nullptr;
+  if (wanted == nullptr || wanted->cases == 0)
+    throw Error(ErrorCode::archive, path() + ": it has no golden cases to replay" +
+                                        (method == "forward" ? "" : " for '" + std::string(method) + "'") +
+                                        "; write an archive that has with python -m kit.export");
+  Tensors tensors(*this, member_name(*wanted));
   std::vector<Case> result;
-  for (std::int64_t i = 0; i < known->cases; ++i) {
+  for (std::int64_t i = 0; i < wanted->cases; ++i) {
     Case one;
     const std::string prefix = std::to_string(i);
-    for (const TensorSpec& spec : known->signature.inputs)
+    for (const TensorSpec& spec : wanted->signature.inputs)
       one.inputs.push_back(tensors.take(prefix + ".inputs.", spec));
-    for (const TensorSpec& spec : known->signature.outputs)
+    for (const TensorSpec& spec : wanted->signature.outputs)
       one.outputs.push_back(tensors.take(prefix + ".outputs.", spec));
     result.push_back(std::move(one));
   }

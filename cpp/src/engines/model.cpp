@@ -6,6 +6,7 @@
 namespace kit {
 
 struct Model::State {
+  std::string method;
   Signature signature;
   Engine engine = Engine::torchscript;
   std::vector<std::string> notes;
@@ -27,13 +28,16 @@ Model Model::load(const Archive& archive, const Options& options) {
   if (options.threads < 0)
     throw Error(ErrorCode::usage,
                 std::to_string(options.threads) + " threads were asked for; give 1 or more");
+  const Manifest* manifest = archive.manifest();
+  const Method* method = manifest != nullptr ? &manifest->method(options.method) : nullptr;
   Choice choice = choose(archive, options.engine);
   auto state = std::make_unique<State>();
+  state->method = options.method;
   state->engine = choice.engine;
   state->notes = std::move(choice.notes);
-  state->program.reset(engine_loader(choice.engine)(archive, device, options.threads));
-  if (const Manifest* manifest = archive.manifest()) {
-    state->signature = manifest->signature;
+  state->program.reset(engine_loader(choice.engine)(archive, options.method, device, options.threads));
+  if (method != nullptr) {
+    state->signature = method->signature;
   } else {
     for (std::string& name : state->program->input_names())
       state->signature.inputs.push_back({std::move(name), std::nullopt, std::nullopt});
@@ -50,6 +54,9 @@ std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
   return state_->program->run(inputs);
 }
 
+void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }
+
+const std::string& Model::method() const noexcept { return state_->method; }
 const Signature& Model::signature() const noexcept { return state_->signature; }
 Engine Model::engine() const noexcept { return state_->engine; }
 const std::vector<std::string>& Model::notes() const noexcept { return state_->notes; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,17 @@ class Program {
   /// Runs on inputs that fit the signature; from many threads at once. Outputs share no memory with inputs
   /// or with the program.
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) const = 0;
+
+  /// Seeds the random generators that the program draws from.
+  virtual void seed(std::uint64_t seed) const = 0;
 };
 
 /// What a library that holds an engine exports, under the name `kit_load_<engine>`. The caller owns the
-/// program. Throws `Error`.
-using LoadProgram = Program* (*)(const Archive& archive, const Device& device, int threads);
+/// program, which is the method of that name. Throws `Error`.
+using LoadProgram = Program* (*)(const Archive& archive, const std::string& method, const Device& device,
+                                 int threads);
 
 }  // namespace kit
 
-extern "C" kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::Device& device,
-                                              int threads);
+extern "C" kit::Program* kit_load_torchscript(const kit::Archive& archive, const std::string& method,
+                                              const kit::Device& device, int threads);

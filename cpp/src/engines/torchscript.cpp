@@ -1,3 +1,6 @@
+#include <map>
+#include <mutex>
+
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -63,7 +66,7 @@ at::Device find_device(const Device& device) {
   return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
 }
 
-/// Takes the tensors out of what `forward` returned, in order. Programs of kit's return a tensor or a flat
+/// Takes the tensors out of what the method returned, in order. Programs of kit's return a tensor or a flat
 /// tuple; those from elsewhere may nest.
 void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
   if (value.isTensor()) {
@@ -93,19 +96,57 @@ torch::jit::Module load_module(const Archive& archive, at::Device device) {
   }
 }
 
-torch::jit::Method find_forward(const torch::jit::Module& module, const Archive& archive) {
-  if (auto method = module.find_method("forward")) return *method;
-  throw Error(ErrorCode::archive, archive.path() + ": its module has no forward method; save one that has");
+/// A module with its weights, which all programs of one archive on one device share.
+struct Loaded {
+  explicit Loaded(Archive from) : archive(std::move(from)) {}
+
+  Archive archive;  ///< keeps the bytes, whose address stands for the archive as long as this is alive
+  std::once_flag once;
+  torch::jit::Module module;
+};
+
+/// The module of the archive on the device: the one that another program has, or a new one.
+std::shared_ptr<const Loaded> share_module(const Archive& archive, at::Device device) {
+  static std::mutex mutex;
+  static std::map<std::pair<const std::byte*, std::string>, std::weak_ptr<Loaded>> known;
+  std::shared_ptr<Loaded> loaded;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<Loaded>& entry = known[{archive.bytes().data(), device.str()}];
+    loaded = entry.lock();
+    if (loaded == nullptr) entry = loaded = std::make_shared<Loaded>(archive);
+  }
+  // Outside of the lock: other archives load meanwhile.
+  std::call_once(loaded->once, [&] { loaded->module = load_module(archive, device); });
+  return loaded;
+}
+
+torch::jit::Method find_method(const torch::jit::Module& module, const std::string& name,
+                               const Archive& archive) {
+  if (auto method = module.find_method(name)) return *method;
+  if (archive.manifest() != nullptr)
+    throw Error(ErrorCode::archive,
+                archive.path() + ": its program has no method '" + name + "'; export the model again");
+  std::string names;
+  for (const torch::jit::Method& method : module.get_methods())
+    names += (names.empty() ? "" : ", ") + method.name();
+  if (names.empty())
+    throw Error(ErrorCode::archive, archive.path() + ": its module has no methods; save one that has");
+  throw Error(ErrorCode::usage,
+              archive.path() + ": its module has no method '" + name + "'; give one that it has: " + names);
 }
 
 class TorchScript final : public Program {
  public:
-  TorchScript(const Archive& archive, at::Device device)
-      : device_(device), module_(load_module(archive, device)), forward_(find_forward(module_, archive)) {}
+  TorchScript(const Archive& archive, const std::string& method, at::Device device)
+      : device_(device),
+        loaded_(share_module(archive, device)),
+        method_(find_method(loaded_->module, method, archive)) {}
 
   std::vector<std::string> input_names() const override {
     std::vector<std::string> names;
-    const auto& arguments = forward_.function().getSchema().arguments();
+    const auto& arguments = method_.function().getSchema().arguments();
     for (std::size_t i = 1; i < arguments.size(); ++i)  // the first is the module itself
       if (!arguments[i].default_value()) names.push_back(arguments[i].name());
     return names;
@@ -125,7 +166,7 @@ class TorchScript final : public Program {
         if (given.back().device() != device_) given.back() = given.back().to(device_);
         stack.emplace_back(given.back());
       }
-      flatten(forward_(std::move(stack)), returned);
+      flatten(method_(std::move(stack)), returned);
     } catch (const Error&) {
       throw;
     } catch (const c10::OutOfMemoryError& error) {
@@ -141,6 +182,8 @@ class TorchScript final : public Program {
     return outputs;
   }
 
+  void seed(std::uint64_t seed) const override { at::manual_seed(seed); }
+
  private:
   /// The output on the device of the inputs, in memory that is neither an input's nor the program's.
   static at::Tensor detached(const at::Tensor& tensor, at::Device home) {
@@ -151,14 +194,15 @@ class TorchScript final : public Program {
   }
 
   at::Device device_;
-  torch::jit::Module module_;
-  mutable torch::jit::Method forward_;  // its call operator is not const, yet changes nothing of it
+  std::shared_ptr<const Loaded> loaded_;
+  mutable torch::jit::Method method_;  // its call operator is not const, yet changes nothing of it
 };
 
 }  // namespace
 }  // namespace kit
 
-kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::Device& device, int threads) {
+kit::Program* kit_load_torchscript(const kit::Archive& archive, const std::string& method,
+                                   const kit::Device& device, int threads) {
   if (threads > 0) at::set_num_threads(threads);
-  return new kit::TorchScript(archive, kit::find_device(device));
+  return new kit::TorchScript(archive, method, kit::find_device(device));
 }

@@ -30,13 +30,15 @@ const OutputResult* Report::first_failure() const noexcept {
 }
 
 Report verify(const Model& model, const Archive& archive) {
-  const std::vector<Case> cases = archive.cases();
-  const Manifest& manifest = *archive.manifest();
-  const std::vector<TensorSpec>& specs = manifest.signature.outputs;
+  const std::vector<Case> cases = archive.cases(model.method());
+  const Method& method = archive.manifest()->method(model.method());
+  const std::vector<TensorSpec>& specs = method.signature.outputs;
   Report report;
   report.engine = model.engine();
+  report.method = method.name;
   report.cases = static_cast<std::int64_t>(cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (method.seed) model.seed(static_cast<std::uint64_t>(*method.seed));
     const std::vector<Tensor> outputs = model.predict(cases[i].inputs);
     if (outputs.size() != specs.size())
       throw Error(ErrorCode::parity, archive.path() + ": the program gave " + std::to_string(outputs.size()) +
@@ -44,7 +46,7 @@ Report verify(const Model& model, const Archive& archive) {
                                          "; export the model again");
     for (std::size_t j = 0; j < specs.size(); ++j)
       report.results.push_back({static_cast<std::int64_t>(i), specs[j].name,
-                                compare(outputs[j], cases[i].outputs[j], manifest.tolerances)});
+                                compare(outputs[j], cases[i].outputs[j], method.tolerances)});
   }
   return report;
 }
