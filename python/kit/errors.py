@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from kit.guards.finding import Finding
 
 
 class Error(Exception):
@@ -48,9 +52,13 @@ class UnavailableError(Error):
 
 
 class TraceError(Error):
-    """The model cannot be traced faithfully."""
+    """The model cannot be traced faithfully. `findings` holds what the guards found, where it was they."""
 
     exit_code = 7
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
 
 
 class ArchiveWarning(UserWarning):

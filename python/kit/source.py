@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import traceback
-from types import TracebackType
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import FrameType, TracebackType
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of code outside of torch and kit; `caller` is "path:line" of the user's if the line is a
+    package's."""
+
+    path: str
+    line: int
+    caller: str = ""
+
+    @property
+    def code(self) -> str:
+        """The line itself, or "" if the file cannot be read."""
+        return linecache.getline(self.path, self.line).strip()
+
+    def __str__(self) -> str:
+        called = f" (called from {self.caller})" if self.caller else ""
+        return f"{display_path(self.path)}:{self.line}{called}"
+
+
+def place_of(frames: Iterable[tuple[str, int]]) -> Place | None:
+    """The place that a stack names, given as paths and lines, the innermost first."""
+    known = [frame for frame in frames if not is_ground(frame[0])]
+    if not known:
+        return None
+    path, line = known[0]
+    if is_users(path):
+        return Place(path, line)
+    caller = next((frame for frame in known if is_users(frame[0])), None)
+    return Place(path, line, f"{display_path(caller[0])}:{caller[1]}" if caller else "")
+
+
+def place_here(frame: FrameType | None) -> Place | None:
+    """The place that is being executed in `frame`, or in who called it."""
+    return place_of(_stack(frame))
+
+
+def _stack(frame: FrameType | None) -> Iterator[tuple[str, int]]:
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
 
 
 def one_line(error: BaseException) -> str:
@@ -20,6 +66,18 @@ def raised_at(error: BaseException) -> str:
     return _innermost(error.__traceback__)
 
 
+def place_raised(error: BaseException) -> Place | None:
+    """Where the exception was raised, outside of torch and kit."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    return place_of(reversed(frames))
+
+
+def is_own(error: BaseException) -> bool:
+    """Whether the exception was raised by a line of kit's own, and so is a fault of it."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and _is_below(frames[-1][0].f_code.co_filename, _ground()[:1])
+
+
 def _innermost(trace: TracebackType | None) -> str:
     found = ""
     for frame, line in traceback.walk_tb(trace):
@@ -29,25 +87,41 @@ def _innermost(trace: TracebackType | None) -> str:
     return found
 
 
+@cache
 def is_users(path: str) -> bool:
     """Whether a source file is the user's: not part of kit, of Python or of an installed package."""
+    return not path.startswith("<") and not _is_below(path, [*_ground(), *_packages()])
+
+
+@cache
+def is_ground(path: str) -> bool:
+    """Whether a source file is part of torch, of kit or of Python: what a user neither reads nor changes."""
     if path.startswith("<"):
-        return False
+        return True
+    packages = _is_below(path, _packages()) and not _is_below(path, _ground()[:2])
+    return not packages and _is_below(path, _ground())
+
+
+def _is_below(path: str, roots: Iterable[str]) -> bool:
     full = os.path.realpath(path)
-    return not any(full.startswith(root + os.sep) for root in _libraries())
+    return any(full.startswith(root + os.sep) for root in roots)
 
 
-def _libraries() -> list[str]:
-    roots = [os.path.dirname(os.path.realpath(__file__)), os.path.dirname(os.path.realpath(os.__file__))]
-    roots += [
+def _ground() -> list[str]:
+    """The directories of kit and torch, then of Python."""
+    roots = [os.path.dirname(os.path.realpath(__file__))]
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.__file__ is not None:
+        roots.append(os.path.dirname(os.path.realpath(torch.__file__)))
+    return [*roots, os.path.dirname(os.path.realpath(os.__file__))]
+
+
+def _packages() -> list[str]:
+    return [
         os.path.realpath(path)
         for path in sys.path
         if os.path.basename(path) in ("site-packages", "dist-packages")
     ]
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.__file__ is not None:
-        roots.append(os.path.dirname(os.path.realpath(torch.__file__)))
-    return roots
 
 
 def display_path(path: str) -> str:

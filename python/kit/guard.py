@@ -1,0 +1,214 @@
+"""From a model to a guarded trace: the guards look at traces of the example, other sizes and other values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from kit.eager import Eager
+from kit.errors import TraceError
+from kit.guards.check import DIFFERENCE_RULES, SIZE_RULES, TRACE_RULES, check
+from kit.guards.devices import DeviceWatch
+from kit.guards.difference import baked_value
+from kit.guards.evidence import Evidence, Trace
+from kit.guards.finding import Finding, refuse
+from kit.guards.operations import random_operation, training_mode
+from kit.guards.paths import rare_branches
+from kit.programs.branches import Branches, of_branches
+from kit.programs.torchscript import trace
+from kit.recipe import Recipe
+from kit.shapes import declared_inputs, describe, example_sizes, given_inputs, infer_signature, probes
+from kit.signature import Signature
+from kit.source import place_raised
+from kit.state import attributes_kept
+from kit.values import random_like
+
+_BY_VALUES = ("value-branch", "value-number", "numpy-round-trip", "untraced")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A model whose trace the guards found nothing wrong with, and what of it is compiled, not traced."""
+
+    eager: Eager
+    recipe: Recipe
+    signature: Signature
+    trace: Trace
+    branches: Branches
+
+
+def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
+    """Trace the recipe's model. Call it in evaluation mode, without gradients.
+
+    Raises TraceError for what the guards find. Branches are compiled if the recipe asks for it.
+    """
+    eager = Eager(recipe, device)
+    branches = Branches(eager)
+    signature = None
+    while True:
+        evidence = _on_example(eager, recipe, branches)
+        findings = check(TRACE_RULES, evidence, recipe.allow)
+        if not findings:
+            with _attributes_kept(eager):
+                signature = signature or infer_signature(eager, recipe)
+            evidence = _with_others(evidence, eager, recipe, branches)
+            findings = check(SIZE_RULES, evidence, recipe.allow)
+            findings = findings or _rare(evidence, eager, recipe)
+        if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
+            break
+    refuse(findings or _differences(evidence, eager, recipe, branches))
+    assert signature is not None  # there were no findings
+    if not check((training_mode, random_operation), evidence):
+        eager.seed = None  # nothing random came of what the recipe allows
+    return Guarded(eager, recipe, signature, evidence.example, branches)
+
+
+def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
+    """All that the guards find in the recipe's model. Call it in evaluation mode, without gradients."""
+    findings: list[Finding] = []
+    try:
+        eager = Eager(recipe, device)
+        branches = Branches(eager)
+        evidence = _on_example(eager, recipe, branches)
+        findings = check(TRACE_RULES, evidence, recipe.allow)
+        if any(finding.rule in _BY_VALUES for finding in findings):
+            return findings  # traces on other values may go another way, and say nothing of sizes
+        failed = _of_signature(eager, recipe, findings)
+        if failed:
+            return findings + failed
+        evidence = _with_others(evidence, eager, recipe, branches)
+        findings += check(SIZE_RULES, evidence, recipe.allow)
+        findings = findings or _rare(evidence, eager, recipe)
+        return findings or _differences(evidence, eager, recipe, branches)
+    except TraceError as error:
+        return findings + _as_findings(error)
+
+
+def _of_signature(eager: Eager, recipe: Recipe, findings: Sequence[Finding]) -> list[Finding]:
+    """What makes it fail to find the shapes of outputs; that random numbers differ has been said already."""
+    try:
+        with _attributes_kept(eager):
+            infer_signature(eager, recipe)
+    except TraceError as error:
+        random = {finding.rule for finding in findings} & {"random", "training-mode"}
+        return [one for one in _as_findings(error) if one.rule != "not-repeatable" or not random]
+    return []
+
+
+def _as_findings(error: TraceError) -> list[Finding]:
+    """What it says, as one finding if it carries none."""
+    place = place_raised(error.__cause__) if error.__cause__ is not None else None
+    message = str(error).removeprefix(f"{place}: ")
+    if "; " not in message:
+        message += "; while a model is traced, sizes are tensors: use none as a key or a text"
+    problem, _, remedy = message.rpartition("; ")
+    return list(error.findings) or [Finding("fails", problem, remedy, place)]
+
+
+def _differences(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Branches) -> list[Finding]:
+    """What only a comparison of traces shows. Other sizes come with other values: a further trace tells which
+    of them made the difference."""
+    findings = check(DIFFERENCE_RULES, evidence, recipe.allow)
+    if not findings or not isinstance(recipe.cases, int):
+        return findings
+    same = dict(evidence.example.sizes)
+    tensors = random_like(
+        declared_inputs(eager, recipe).inputs, list(eager.inputs.values()), same, recipe.seed
+    )
+    with branches.installed():
+        other = trace(eager, tensors, "other values", same)
+    by_value = check((baked_value,), replace(evidence, traces=[evidence.example, other]), recipe.allow)
+    return by_value or findings
+
+
+def _compile(branches: Branches, evidence: Evidence, findings: Sequence[Finding]) -> bool:
+    """Compile what holds the branches that were found; whether there was anything more to compile."""
+    before = len(branches.scripted)
+    for event, finding in of_branches(evidence.example.events, findings):
+        branches.add(event, finding)
+    return len(branches.scripted) > before
+
+
+def _rare(evidence: Evidence, eager: Eager, recipe: Recipe) -> list[Finding]:
+    """The branches that go another way for few sizes only, and make a difference there.
+
+    The program is compared with the model at each of these sizes: on random values, or on the recipe's own
+    cases, one of which must then have that size.
+    """
+    declared = declared_inputs(eager, recipe)
+    found: dict[object, Finding] = {}
+    for rare in rare_branches(evidence):
+        for changed in rare.sizes:
+            if rare.finding.place in found:
+                break
+            sizes = {**evidence.example.sizes, **changed}
+            tries = _tries(eager, recipe, declared, sizes, changed)
+            if (rare.certain and not tries) or not _agrees(evidence.example, eager, tries, describe(sizes)):
+                found[rare.finding.place] = rare.finding
+    return list(found.values())
+
+
+def _tries(
+    eager: Eager, recipe: Recipe, declared: Signature, sizes: Mapping[str, int], changed: Mapping[str, int]
+) -> list[list[Tensor]]:
+    """Random inputs of these sizes, or those of the recipe's own cases that have the changed ones."""
+    if isinstance(recipe.cases, int):
+        return [random_like(declared.inputs, list(eager.inputs.values()), sizes, recipe.seed)]
+    return [
+        tensors
+        for tensors in given_inputs(declared, recipe)
+        if changed.items()
+        <= example_sizes(declared.inputs, dict(zip(eager.inputs, tensors, strict=True))).items()
+    ]
+
+
+def _agrees(trace: Trace, eager: Eager, tries: Sequence[Sequence[Tensor]], what: str) -> bool:
+    """Whether the program gives what the model gives."""
+    for tensors in tries:
+        with _attributes_kept(eager):
+            expected = eager.run(tensors, what)
+        try:
+            result = trace.program(*[tensor.clone() for tensor in tensors])
+        except RuntimeError:  # where the model does not fail, the program must not
+            return False
+        actual = list(result) if isinstance(result, tuple) else [result]
+        if not all(map(_equal, actual, expected)):
+            return False
+    return True
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return torch.allclose(one, other, equal_nan=True, rtol=1e-4, atol=1e-5)
+
+
+def _on_example(eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
+    declared = declared_inputs(eager, recipe)
+    with branches.installed():
+        example = trace(eager, sizes=example_sizes(declared.inputs, eager.inputs))
+    with _attributes_kept(eager), DeviceWatch() as watch:
+        eager.run(list(eager.inputs.values()), "the example")
+    example = replace(example, devices=watch.devices)
+    return Evidence([example], list(eager.inputs), eager.outputs, declared.dims)
+
+
+def _attributes_kept(eager: Eager) -> AbstractContextManager[None]:
+    """What the model keeps on itself in a call, as a table for the largest size so far, is no part of the
+    next trace."""
+    return attributes_kept(eager.module) if eager.module is not None else nullcontext()
+
+
+def _with_others(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
+    tries: list[tuple[dict[str, int], list[Tensor]]] = probes(declared_inputs(eager, recipe), eager, recipe)
+    same = evidence.example.sizes
+    with branches.installed():
+        others = [
+            trace(eager, tensors, describe(sizes) if sizes != same else "other values", sizes)
+            for sizes, tensors in tries
+        ]
+    return Evidence([evidence.example, *others], evidence.inputs, evidence.outputs, evidence.dims)

@@ -1,0 +1,115 @@
+"""Reading TorchScript graphs: what a value comes from, what an operation is, and where its code is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import torch
+
+from kit.source import Place, place_of
+
+Graph = Any
+"""torch._C.Graph. Its Python interface has no types."""
+Node = Any
+Value = Any
+
+_TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
+_SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
+_VIEW_NAMES = """
+    alias as_strided chunk contiguous detach diagonal expand expand_as flatten imag movedim narrow permute
+    real reshape select slice split split_with_sizes squeeze swapaxes t to transpose unbind unflatten unfold
+    unsqueeze view view_as view_as_complex view_as_real
+"""
+_VIEWS = frozenset(_VIEW_NAMES.split())
+
+
+def all_nodes(block: Any) -> Iterator[Node]:
+    """Every node of a graph or block in order, those of inner blocks after the node that has them."""
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from all_nodes(inner)
+
+
+def place_of_node(node: Node) -> Place | None:
+    """The line of code that a node was traced or compiled from."""
+    text = node.sourceRange()
+    found = _TRACED.findall(text) or _SCRIPTED.findall(text)[::-1]
+    return place_of((path, int(line)) for path, line in found)
+
+
+def operator(node: Node) -> Any:
+    """The OpOverload of an aten node, or None."""
+    kind = node.kind()
+    schema = node.schema() if kind.startswith("aten::") else ""
+    return _operator(schema.partition("(")[0]) if schema and schema != "(no schema)" else None
+
+
+@cache
+def _operator(name: str) -> Any:
+    base, _, overload = name.removeprefix("aten::").partition(".")
+    packet = getattr(torch.ops.aten, base, None)
+    return getattr(packet, overload or "default", None) if packet is not None else None
+
+
+def has_tag(node: Node, tag: torch.Tag) -> bool:
+    """Whether torch says this of the operation."""
+    found = operator(node)
+    return found is not None and tag in found.tags
+
+
+def argument(node: Node, name: str) -> Value | None:
+    """What is given for the argument of that name, if the operation has it."""
+    found = operator(node)
+    if found is None:
+        return None
+    values = zip(found._schema.arguments, node.inputs(), strict=False)
+    return next((value for declared, value in values if declared.name == name), None)
+
+
+def constant_argument(node: Node, name: str) -> Any:
+    """The value of the argument of that name, if it is a constant; None otherwise."""
+    value = argument(node, name)
+    return value.toIValue() if value is not None and value.node().kind() == "prim::Constant" else None
+
+
+def mutates(node: Node) -> bool:
+    """Whether the operation changes its first argument in place."""
+    kind = node.kind().rpartition("::")[2]
+    return kind.endswith("_") and not kind.endswith("__")
+
+
+def base(value: Value) -> Value:
+    """The value of which this one is a view, else itself."""
+    while True:
+        node = value.node()
+        kind = node.kind().removeprefix("aten::")
+        if kind in _VIEWS or mutates(node):
+            value = next(iter(node.inputs()))
+        elif kind == "prim::ListUnpack":
+            value = node.input()
+        else:
+            return value
+
+
+def returned(graph: Graph) -> list[Value]:
+    """The tensors that a graph returns, in flat order."""
+    return list(_flat(graph.outputs()))
+
+
+def _flat(values: Iterable[Value]) -> Iterator[Value]:
+    for value in values:
+        if value.node().kind() in ("prim::TupleConstruct", "prim::ListConstruct"):
+            yield from _flat(value.node().inputs())
+        elif value.node().kind() == "prim::DictConstruct":
+            yield from _flat(list(value.node().inputs())[1::2])
+        else:
+            yield value
+
+
+def tensor_inputs(graph: Graph) -> list[Value]:
+    """The inputs of a graph without the module itself."""
+    return [value for value in graph.inputs() if value.type().kind() != "ClassType"]

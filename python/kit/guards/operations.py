@@ -1,0 +1,199 @@
+"""Rules on the graph of a program, traced, scripted or adopted: what its operations do, and do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from kit.guards.evidence import Evidence
+from kit.guards.finding import Finding
+from kit.guards.graph import (
+    Node,
+    all_nodes,
+    argument,
+    base,
+    constant_argument,
+    has_tag,
+    mutates,
+    place_of_node,
+    returned,
+    tensor_inputs,
+)
+from kit.guards.origins import Tracer
+
+_TRAINS = {"train", "training", "is_training"}
+_NORMS = {"aten::batch_norm", "aten::native_batch_norm", "aten::cudnn_batch_norm"}
+_RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
+
+
+def python_function(evidence: Evidence) -> Iterator[Finding]:
+    """A torch.autograd.Function, which is recorded as a call back into Python."""
+    for node in all_nodes(evidence.example.graph):
+        if node.kind() == "prim::PythonOp":
+            name = node.pyname()
+            yield Finding(
+                "python-function",
+                f"the autograd function {name} is Python, which a program cannot hold",
+                "call what its forward computes, as in eval mode: only training needs its backward",
+                place_of_node(node),
+                name,
+            )
+
+
+def training_mode(evidence: Evidence) -> Iterator[Finding]:
+    """Operations that were recorded as in training: dropout that drops, norms that use the batch."""
+    for node in all_nodes(evidence.example.graph):
+        if _trains(node):
+            name = _name(node)
+            yield Finding(
+                "training-mode",
+                f"{name} is recorded as in training: the program would go on dropping, or normalizing by the "
+                "batch at hand",
+                f"pass training=self.training to it, and use nn modules, which do: kit exports in eval mode; "
+                f"or allow it: allow=['training-mode:{name}']",
+                place_of_node(node),
+                name,
+            )
+
+
+def random_operation(evidence: Evidence) -> Iterator[Finding]:
+    """Operations that draw random numbers."""
+    for node in all_nodes(evidence.example.graph):
+        if has_tag(node, torch.Tag.nondeterministic_seeded) and not _trains(node) and _draws(node):
+            name = _name(node)
+            yield Finding(
+                "random",
+                f"{name} draws random numbers, so no two calls agree",
+                f"make it an input, do without it in eval mode, or allow it: allow=['random:{name}']",
+                place_of_node(node),
+                name,
+            )
+
+
+def baked_device(evidence: Evidence) -> Iterator[Finding]:
+    """A device that the code names: the program would go on using it, wherever it is loaded."""
+    to_numpy = {event.place for event in evidence.example.events if event.word == "array"}
+    for named in evidence.example.devices:
+        if named.place in to_numpy:  # `.cpu().numpy()`, which is another rule's
+            continue
+        yield Finding(
+            "baked-device",
+            f"the device '{named.device}' is written into the code, and so into the program, wherever that "
+            "is loaded",
+            f"take it from an input, as x.device, or allow it: allow=['baked-device:{named.device}']",
+            named.place,
+            named.device,
+        )
+
+
+def unused_input(evidence: Evidence) -> Iterator[Finding]:
+    """An input that no operation reads, and Python neither."""
+    read = {name for event in evidence.example.events for name in event.origins.data}
+    for name, value in zip(evidence.inputs, tensor_inputs(evidence.example.graph), strict=True):
+        if not value.uses() and name not in read:
+            yield Finding(
+                "unused-input",
+                f"the input '{name}' does not reach any output: whatever is given for it changes nothing",
+                f"leave it out of the example, or allow it: allow=['unused-input:{name}']",
+                None,
+                name,
+            )
+
+
+def constant_output(evidence: Evidence) -> Iterator[Finding]:
+    """An output that comes from no input, nor from what Python took from one."""
+    if any(event.origins.data and event.word != "bool" for event in evidence.example.events):
+        return
+    graph = evidence.example.graph
+    inputs = dict(zip((value.unique() for value in tensor_inputs(graph)), evidence.inputs, strict=True))
+    tracer = Tracer(graph, inputs)
+    for name, value in zip(evidence.outputs, returned(graph), strict=False):
+        if not tracer.reaches_input(value):
+            yield Finding(
+                "constant-output",
+                f"the output '{name}' depends on no input: it is the same for every call",
+                f"leave it out of what the model returns, or allow it: allow=['constant-output:{name}']",
+                place_of_node(value.node()) if value.node().kind() != "prim::Param" else None,
+                name,
+            )
+
+
+def mutated(evidence: Evidence) -> Iterator[Finding]:
+    """Operations that change an input, a parameter or a buffer in place."""
+    graph = evidence.example.graph
+    names = dict(zip((value.unique() for value in tensor_inputs(graph)), evidence.inputs, strict=True))
+    for node in all_nodes(graph):
+        if node.kind() == "prim::SetAttr":
+            name = node.s("name")
+            yield Finding(
+                "mutated-buffer",
+                f"the program sets its attribute '{name}', so what it gives depends on the calls before",
+                "take the state as an input and return the new one",
+                place_of_node(node),
+                name,
+            )
+        if not mutates(node):
+            continue
+        target = base(next(iter(node.inputs())))
+        if target.unique() in names:
+            name = names[target.unique()]
+            yield Finding(
+                "mutated-input",
+                f"{_name(node)} changes the input '{name}' in place, and the caller's tensor with it",
+                f"work on a copy, as {name.partition('.')[0]}.clone()",
+                place_of_node(node),
+                name,
+            )
+        elif target.node().kind() == "prim::GetAttr":
+            name = target.node().s("name")
+            yield Finding(
+                "mutated-buffer",
+                f"{_name(node)} changes '{name}' in place, so the program depends on the calls before",
+                "take the state as an input and return the new one, or leave it alone in eval mode",
+                place_of_node(node),
+                name,
+            )
+
+
+def _trains(node: Node) -> bool:
+    """Whether the operation was recorded as in training, in a way that changes what it computes."""
+    if not any(_flag(node, name) is True for name in _TRAINS):
+        return False
+    kind = node.kind()
+    if kind in _NORMS:
+        # Without running statistics there is nothing else to normalize by, in training or not.
+        return bool(list(node.inputs())[3].type().kind() != "NoneType")
+    if kind in _RECURRENT:
+        return bool(constant_argument(node, "dropout"))
+    return _chance(node)
+
+
+def _draws(node: Node) -> bool:
+    """Whether an operation that may be random is random here: dropout is not, outside of training."""
+    kind = node.kind()
+    if kind in _RECURRENT or any(_flag(node, name) is False for name in _TRAINS):
+        return False
+    return _chance(node)
+
+
+def _flag(node: Node, name: str) -> bool | None:
+    """Whether an argument says that the model is trained, if that is known."""
+    value = argument(node, name)
+    if value is not None and value.node().kind() == "prim::GetAttr" and value.node().s("name") == "training":
+        return False  # compiled code looks when it runs, and programs run in eval mode
+    flag = constant_argument(node, name)
+    return flag if isinstance(flag, bool) else None
+
+
+def _chance(node: Node) -> bool:
+    """Whether the probability of dropping is not 0, or is not known."""
+    for name in ("p", "dropout_p"):
+        value = constant_argument(node, name)
+        if value is not None:
+            return bool(value)
+    return True
+
+
+def _name(node: Node) -> str:
+    return str(node.kind()).rpartition("::")[2]

@@ -1,0 +1,182 @@
+"""What a value of a graph depends on: the values of inputs, or merely sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kit.guards.graph import Graph, Node, Value, base, has_tag, mutates
+
+_SIZES = frozenset(["aten::size", "aten::numel", "aten::len", "prim::shape", "aten::sym_size"])
+_LIKE_NAMES = """
+    aten::empty_like aten::full_like aten::ones_like aten::zeros_like aten::new_empty aten::new_full
+    aten::new_ones aten::new_zeros aten::is_same_size
+"""
+_LIKE = frozenset(_LIKE_NAMES.split())
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What a value comes from.
+
+    data: names of the inputs whose elements it depends on.
+    sizes: the nodes that took sizes it depends on.
+    wild: whether one of these sizes may depend on elements, as that of a boolean mask's selection does.
+    """
+
+    data: frozenset[str]
+    sizes: tuple[Node, ...]
+    wild: bool
+
+    @property
+    def constant(self) -> bool:
+        """Whether it depends on no input at all."""
+        return not self.data and not self.sizes
+
+
+@dataclass(frozen=True)
+class _Taint:
+    """What is known of one value. data, sizes, wild: as in Origins. shaped: whether its shape may depend on
+    an input. shaped_wildly: whether it may depend on elements of one."""
+
+    data: frozenset[str] = frozenset()
+    sizes: frozenset[Node] = frozenset()
+    wild: bool = False
+    shaped: bool = False
+    shaped_wildly: bool = False
+
+    def __or__(self, other: _Taint) -> _Taint:
+        if other is _CLEAN or other == self:
+            return self
+        return _Taint(
+            self.data if other.data <= self.data else self.data | other.data,
+            self.sizes if other.sizes <= self.sizes else self.sizes | other.sizes,
+            self.wild or other.wild,
+            self.shaped or other.shaped,
+            self.shaped_wildly or other.shaped_wildly,
+        )
+
+
+_CLEAN = _Taint()
+
+
+class Tracer:
+    """Knows what the values of one graph depend on, whose inputs have the given names.
+
+    The graph may grow: what was added since is looked at when the next question is asked.
+    """
+
+    def __init__(self, graph: Graph, names: dict[int, str]) -> None:
+        self._graph = graph
+        self._taints = {unique: _Taint(frozenset([name]), shaped=True) for unique, name in names.items()}
+        self._written: dict[int, _Taint] = {}
+        self._seen: set[int] = set()
+
+    def origins(self, values: Iterable[Value]) -> Origins:
+        """What the values depend on."""
+        self._advance()
+        taint = _CLEAN
+        for value in values:
+            taint |= self._taint(value)
+        return Origins(taint.data, tuple(taint.sizes), taint.wild)
+
+    def size_of(self, value: Value) -> Origins:
+        """What the sizes of the value depend on."""
+        self._advance()
+        taint = self._taint(value)
+        return Origins(frozenset(), (value.node(),) if taint.shaped else (), taint.shaped_wildly)
+
+    def reaches_input(self, value: Value) -> bool:
+        """Whether the value depends on an input, be it only on its size."""
+        self._advance()
+        taint = self._taint(value)
+        return bool(taint.data or taint.sizes or taint.shaped)
+
+    def _advance(self) -> None:
+        """Look at the nodes that the graph has more than at the last time."""
+        self._look_into(self._graph)
+
+    def _look_into(self, block: Any) -> None:
+        new = []
+        for node in reversed(list(block.nodes())):
+            if _number(node) in self._seen:
+                break
+            new.append(node)
+        for node in reversed(new):
+            self._look(node)
+
+    def _look(self, node: Node) -> None:
+        number = _number(node)
+        if number is not None:  # a module call in progress has none, and is looked at again
+            self._seen.add(number)
+        inputs = list(node.inputs())
+        taints = [self._taint(value) for value in inputs]
+        for block in node.blocks():
+            self._look_into(block)
+            taints += [self._taint(value) for value in block.outputs()]
+        result = _combined(node, taints)
+        for value in node.outputs():
+            self._taints[value.unique()] = result
+        if inputs and mutates(node):
+            target = base(inputs[0]).unique()
+            self._written[target] = self._written.get(target, _CLEAN) | result
+
+    def _taint(self, value: Value) -> _Taint:
+        taint = self._taints.get(value.unique(), _CLEAN)
+        if not self._written:
+            return taint
+        return taint | self._written.get(base(value).unique(), _CLEAN)
+
+
+def _number(node: Node) -> int | None:
+    """What tells a node of a graph from the others: the number of its first output, if it has one."""
+    return next((int(value.unique()) for value in node.outputs()), None)
+
+
+def _combined(node: Node, taints: list[_Taint]) -> _Taint:
+    """What the outputs of a node depend on, given what its inputs do."""
+    kind = node.kind()
+    if kind == "prim::GetAttr" or not taints:
+        return _CLEAN
+    if kind in _SIZES:
+        of = taints[0]
+        return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=of.shaped_wildly)
+    total = _CLEAN
+    for taint in taints:
+        total |= taint
+    if kind in _LIKE:
+        values = _CLEAN
+        for taint in taints[1:]:
+            values |= taint
+        shaped = (taints[0].shaped, taints[0].shaped_wildly)
+        total = _Taint(values.data, values.sizes, values.wild, *shaped) | values
+    numbers = [taint for value, taint in zip(node.inputs(), taints, strict=False) if _is_number(value)]
+    return _Taint(
+        total.data,
+        total.sizes,
+        total.wild,
+        total.shaped or any(taint.sizes or taint.data for taint in numbers),
+        total.shaped_wildly
+        or any(taint.data or taint.wild for taint in numbers)
+        or (bool(total.data) and has_tag(node, torch.Tag.dynamic_output_shape) and _selects(node)),
+    )
+
+
+def _is_number(value: Value) -> bool:
+    """Whether the value is a number or a list of numbers, which an operation may take a shape from."""
+    kind = value.type().kind()
+    return kind in ("IntType", "FloatType", "NumberType") or (
+        kind == "ListType" and value.type().getElementType().kind() == "IntType"
+    )
+
+
+def _selects(node: Node) -> bool:
+    """Whether an operation whose output may be of any size is one here: indexing is only with a mask."""
+    if node.kind() != "aten::index":
+        return True
+    indices = list(node.inputs())[1].node().inputs()
+    kinds = [value.type().scalarType() if value.type().kind() == "TensorType" else None for value in indices]
+    return any(kind in ("Bool", "Byte") for kind in kinds)

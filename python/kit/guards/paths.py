@@ -1,0 +1,234 @@
+"""Rules on the way that a trace took: where Python decided or computed with what came out of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kit.guards.evidence import Evidence
+from kit.guards.finding import Finding
+from kit.guards.numbers import Term, Verdict, affine, other_sizes, same_form, verdict
+from kit.guards.recorder import Event
+from kit.guards.trial import turned
+from kit.source import Place
+
+_MEND_BRANCH = (
+    "compute both sides and choose with torch.where, or export with on_branch='script' (--on-branch script)"
+)
+
+_MEND_SIZE = (
+    "write it without the branch, narrow the Dim to the sizes that go one way, or export with "
+    "on_branch='script' (--on-branch script)"
+)
+_FEW = 4
+
+
+def value_branch(evidence: Evidence) -> Iterator[Finding]:
+    """`if`, `while`, `assert` and the like on the values of a tensor."""
+    for event in _of_values(evidence, "bool"):
+        yield Finding(
+            "value-branch",
+            f"what runs next depends on the values of {_named(event)}, and the trace keeps what the example "
+            f"chose ({event.outcome}) for all inputs",
+            f"{_MEND_BRANCH}; an assertion on values can be left out",
+            event.place,
+            _about(event),
+        )
+
+
+def value_number(evidence: Evidence) -> Iterator[Finding]:
+    """`.item()`, `int(t)`, `float(t)`, `t.tolist()`, and indexing by such a number."""
+    for event in _of_values(evidence, "number", "list"):
+        got = f" ({event.outcome:.6g})" if isinstance(event.outcome, float) else ""
+        got = f" ({event.outcome})" if isinstance(event.outcome, int) else got
+        yield Finding(
+            "value-number",
+            f"a Python number is taken from the values of {_named(event)}, and the trace keeps that of the "
+            f"example{got} for all inputs",
+            "leave it a tensor: index with index_select or gather, compute with 0-dimensional tensors",
+            event.place,
+            _about(event),
+        )
+
+
+def numpy_round_trip(evidence: Evidence) -> Iterator[Finding]:
+    """Values that go through numpy, where a trace does not see them."""
+    for event in _of_values(evidence, "array"):
+        yield Finding(
+            "numpy-round-trip",
+            f"the values of {_named(event)} go to numpy, which a trace does not see: it would keep what "
+            "numpy computes from the example for all inputs",
+            "use the torch function of that name",
+            event.place,
+            _about(event),
+        )
+
+
+def untraced(evidence: Evidence) -> Iterator[Finding]:
+    """`copy.deepcopy(t)`, `t.data = ...`, pickling, DLPack: values move where a trace does not see them."""
+    for event in evidence.example.events:
+        if event.word == "unseen":
+            yield Finding(
+                "untraced",
+                "values are copied here in a way that a trace does not see: the program would work on those "
+                "of the example, or on none",
+                "copy with t.clone(), and set values with t.copy_(...)",
+                event.place,
+                _about(event),
+            )
+
+
+def size_branch(evidence: Evidence) -> Iterator[Finding]:
+    """`if` and the like on a size that is declared dynamic, unless it comes out the same for all sizes."""
+    for column in _aligned(evidence):
+        event = column[0]
+        if event.word != "bool" or _by_value(event):
+            continue
+        differing = next((i for i, one in enumerate(column) if one.outcome != event.outcome), None)
+        if differing is not None:
+            what = evidence.traces[differing].what
+            witness = f"it is {event.outcome} for the example and {column[differing].outcome} for {what}"
+        elif _verdict(evidence, column) == "varies" and few_sizes(evidence, column) is None:
+            found = _turned(evidence, column)
+            where = _described(found[0]) if found else "other sizes"
+            witness = f"it is {event.outcome} for the example and {not event.outcome} for {where}"
+        else:
+            continue
+        yield Finding(
+            "size-branch",
+            f"what runs next depends on a size that is declared dynamic: {witness}; the trace keeps what the "
+            "example chose",
+            _MEND_SIZE,
+            event.place,
+        )
+
+
+def _verdict(evidence: Evidence, column: Sequence[Event]) -> Verdict:
+    dims = {dim.name: dim for dim in evidence.dims}
+    if not same_form([one.term for one in column]):
+        return "unknown"
+    return verdict(_terms(column), [trace.sizes for trace in evidence.traces], dims)
+
+
+def _turned(
+    evidence: Evidence, column: Sequence[Event], of: Callable[[float], float] = bool
+) -> list[dict[str, int]]:
+    """Sizes that were tried and for which a condition, or a number, is another."""
+    if not same_form([one.term for one in column]):
+        return []
+    return turned(_terms(column), [trace.sizes for trace in evidence.traces], evidence.dims, _FEW, of)
+
+
+def _terms(column: Sequence[Event]) -> list[Term]:
+    return [one.term for one in column if one.term is not None]
+
+
+def few_sizes(evidence: Evidence, column: Sequence[Event]) -> tuple[str, list[int]] | None:
+    """The few sizes of a dim, if they are few, for which a condition goes the other way than it went for the
+    example: so few that the program can be compared with the model at each of them."""
+    dims = {dim.name: dim for dim in evidence.dims}
+    return other_sizes(_terms(column), [trace.sizes for trace in evidence.traces], dims, _FEW)
+
+
+@dataclass(frozen=True)
+class RareBranch:
+    """A branch on a dynamic size that goes another way for some sizes, and may make no difference.
+
+    finding: holds if the program differs from the model at one of these sizes, which are those of the example
+    but for the dims that are named. certain: whether these are all.
+    """
+
+    finding: Finding
+    sizes: Sequence[Mapping[str, int]]
+    certain: bool
+
+
+def rare_branches(evidence: Evidence) -> Iterator[RareBranch]:
+    """Branches of which only a comparison of program and model can tell whether they matter: those that go
+    another way for few sizes, and those on a condition that can merely be tried."""
+    for column in _aligned(evidence):
+        event = column[0]
+        same = all(one.outcome == event.outcome for one in column)
+        if event.word != "bool" or _by_value(event) or not same:
+            continue
+        known = _verdict(evidence, column)
+        if known == "varies":
+            name, few = few_sizes(evidence, column) or ("", [])
+            others = [{name: size} for size in few]
+        else:
+            others = _turned(evidence, column) if known == "unknown" else []
+        if not others:
+            continue
+        where = " and for ".join(map(_described, others))
+        finding = Finding(
+            "size-branch",
+            f"what runs next depends on a size that is declared dynamic: it is {event.outcome} for the "
+            f"example and {not event.outcome} for {where}, where the program differs from the model",
+            _MEND_SIZE,
+            event.place,
+        )
+        yield RareBranch(finding, others, known == "varies")
+
+
+def _described(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items())
+
+
+def size_number(evidence: Evidence) -> Iterator[Finding]:
+    """`int(x.shape[0])`, `len(x)`, `range(n)` and the like with a size that is declared dynamic."""
+    sizes = [trace.sizes for trace in evidence.traces]
+    for column in _aligned(evidence):
+        event = column[0]
+        if event.word in ("bool", "unseen") or _by_value(event):
+            continue
+        number = affine(_terms(column), sizes) if same_form([one.term for one in column]) else None
+        varies = bool(number.factors) if number is not None else bool(_turned(evidence, column, float))
+        if varies or any(one.outcome != event.outcome for one in column):
+            got = f" {event.outcome}" if event.outcome is not None else ""
+            yield Finding(
+                "size-number",
+                f"a size that is declared dynamic becomes a Python number here, and the trace keeps that of "
+                f"the example{got}",
+                "use x.shape[i] as it is, without int(), len(), range() or a loop over it: the trace then "
+                "computes it anew",
+                event.place,
+            )
+
+
+def tracer_warning(evidence: Evidence) -> Iterator[Finding]:
+    """What torch's tracer warned of and no other rule looked at."""
+    for reason, path, line in evidence.example.warnings:
+        yield Finding(
+            "tracer-warning",
+            f"torch's tracer says: {reason}",
+            "express it with operations on tensors",
+            Place(path, line),
+        )
+
+
+def _of_values(evidence: Evidence, *words: str) -> Iterable[Event]:
+    """The events that depend on values."""
+    return (event for event in evidence.example.events if event.word in words and _by_value(event))
+
+
+def _by_value(event: Event) -> bool:
+    return bool(event.origins.data) or event.origins.wild
+
+
+def _aligned(evidence: Evidence) -> Iterable[tuple[Event, ...]]:
+    """The events of all traces side by side, as far as these went the same way."""
+    for column in zip(*(trace.events for trace in evidence.traces), strict=False):
+        if any((one.place, one.word) != (column[0].place, column[0].word) for one in column):
+            return
+        yield column
+
+
+def _named(event: Event) -> str:
+    names = sorted(event.origins.data)
+    if not names:
+        return "an input (by the number of elements that were selected)"
+    return f"input{'s' if len(names) > 1 else ''} " + ", ".join(f"'{name}'" for name in names)
+
+
+def _about(event: Event) -> str:
+    return ",".join(sorted(event.origins.data))

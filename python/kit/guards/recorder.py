@@ -1,0 +1,206 @@
+"""Watching a trace: where a tensor became a Python value."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
+
+from kit.guards.graph import tensor_inputs
+from kit.guards.numbers import Term, term_of
+from kit.guards.origins import Origins, Tracer
+from kit.guards.slicing import is_slicing
+from kit.source import Place, is_ground, place_here
+
+_METHODS = {
+    "__bool__": "bool",
+    "__int__": "number",
+    "__float__": "number",
+    "__complex__": "number",
+    "__index__": "number",
+    "item": "number",
+    "tolist": "list",
+    "numpy": "array",
+    "__array__": "array",
+    "__len__": "length",
+    "__contains__": "bool",
+    "is_nonzero": "bool",
+    "equal": "bool",
+    "allclose": "bool",
+    "__deepcopy__": "unseen",
+    "__reduce_ex__": "unseen",
+    "__dlpack__": "unseen",
+}
+# What is printed goes nowhere.
+_PRINTING = ("__repr__", "__format__")
+_TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
+_INDEX = Tensor.__index__
+_DATA: Any = Tensor.data
+_FUNCTIONS = {"is_nonzero": "bool", "equal": "bool", "allclose": "bool"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A frame of code outside of torch and kit: its code, its globals, and the module whose method it is."""
+
+    code: CodeType
+    globals: dict[str, Any]
+    module: nn.Module | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A tensor that became a Python value while it was traced.
+
+    word: "bool", "number", "list", "array" or "length", or "unseen" for a copy that a trace leaves out.
+    outcome: the Python value, of a bool or a number. origins: what the tensor depends on. term: the tensor as
+    arithmetic on sizes, if it is that. callers: the stack, the innermost first.
+    """
+
+    word: str
+    outcome: Any
+    place: Place | None
+    origins: Origins
+    term: Term | None
+    callers: tuple[Caller, ...]
+
+
+class Recorder:
+    """Notes events of the traces that this thread makes in it. inputs: names of the graph's inputs, in order.
+
+    Methods of torch.Tensor and functions of torch are replaced meanwhile. A mode for torch functions would be
+    the way of the book, but torch takes other paths where one is active: nn.TransformerEncoderLayer is not
+    fused then.
+    """
+
+    def __init__(self, inputs: Iterable[str]) -> None:
+        self.inputs = list(inputs)
+        self.events: list[Event] = []
+        self._originals: list[tuple[Any, str, Any]] = []
+        self._tracer: Tracer | None = None
+        self._busy = False
+
+    def __enter__(self) -> Recorder:
+        for owner, words in ((Tensor, _METHODS), (torch, _FUNCTIONS)):
+            for name, word in words.items():
+                self._originals.append((owner, name, vars(owner).get(name)))
+                setattr(owner, name, self._method(word, getattr(owner, name)))
+        for name in _PRINTING:
+            self._originals.append((Tensor, name, vars(Tensor).get(name)))
+            setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
+        self._originals.append((Tensor, "data", None))
+        assign = self._method("unseen", _DATA.__set__)
+        setattr(Tensor, "data", property(_DATA.__get__, assign))  # noqa: B010
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self._originals:
+            owner, name, original = self._originals.pop()
+            if original is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+    def _method(self, word: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def method(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if self._busy or torch._C._get_tracing_state() is None:
+                return original(tensor, *args, **kwargs)
+            self._busy = True
+            try:
+                return self._convert(word, original, tensor, args, kwargs)
+            finally:
+                self._busy = False
+
+        return method
+
+    def _unwatched(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            busy, self._busy = self._busy, True
+            try:
+                with _unwarned():
+                    return original(*args, **kwargs)
+            finally:
+                self._busy = busy
+
+        return method
+
+    def _convert(
+        self,
+        word: str,
+        original: Callable[..., Any],
+        tensor: Tensor,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        frame = sys._getframe(2)
+        if original is _INDEX and is_slicing(frame):
+            with _unwarned():
+                return original(tensor)
+        origins, term = self._look([tensor, *(one for one in args if isinstance(one, Tensor))], word)
+        with _unwarned():
+            outcome = original(tensor, *args, **kwargs)
+        kept = outcome if isinstance(outcome, (bool, int, float, complex)) else None
+        place = place_here(frame)
+        if word == "number" and isinstance(outcome, bool):
+            word = "bool"  # the item of a condition is as good as its truth
+        if (word == "unseen" or not origins.constant) and not _is_printed(place):
+            self.events.append(Event(word, kept, place, origins, term, _callers(frame)))
+        return outcome
+
+    def _look(self, tensors: Sequence[Tensor], word: str) -> tuple[Origins, Term | None]:
+        state = torch._C._get_tracing_state()
+        values = [torch._C._get_value_trace(tensor) for tensor in tensors]  # type: ignore[attr-defined]
+        if self._tracer is None:
+            graph = state.graph()
+            known = zip(tensor_inputs(graph), self.inputs, strict=False)
+            self._tracer = Tracer(graph, {one.unique(): name for one, name in known})
+        if word == "length":
+            return self._tracer.size_of(values[0]), Term(
+                "size", tensors[0].size(0) if tensors[0].dim() else 0
+            )
+        origins = self._tracer.origins(values)
+        arithmetic = len(values) == 1 and not origins.data and not origins.constant
+        return origins, term_of(values[0], _sizes_seen) if arithmetic else None
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Without the warning that torch gives for every conversion: which of them matter is told by origins."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TracerWarning)
+        yield
+
+
+def _is_printed(place: Place | None) -> bool:
+    """Whether the line does nothing but tell a person something, as `print(x.shape)`."""
+    return place is not None and place.code.startswith(_TELLING)
+
+
+def _sizes_seen(node: Any) -> list[int]:
+    """The size that an aten::size node of the trace in progress took, or all that aten::numel did."""
+    value, *index = list(node.inputs())
+    sizes = [int(size) for size in value.type().sizes()]
+    return [sizes[index[0].toIValue()]] if index else sizes
+
+
+def _callers(frame: FrameType | None) -> tuple[Caller, ...]:
+    found = []
+    while frame is not None:
+        if not is_ground(frame.f_code.co_filename):
+            first = frame.f_code.co_varnames[:1] if frame.f_code.co_argcount else ()
+            owner = frame.f_locals.get(first[0]) if first else None
+            module = owner if isinstance(owner, nn.Module) else None
+            found.append(Caller(frame.f_code, frame.f_globals, module))
+        frame = frame.f_back
+    return tuple(found)

@@ -1,0 +1,132 @@
+"""What a call must leave as it was: inputs, and the state that a module keeps from call to call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from kit.guards.finding import Finding
+from kit.source import Place, place_here
+
+
+class BufferState:
+    """The buffers of a module as they were, to see whether a call changed them, and to put them back."""
+
+    def __init__(self, module: nn.Module | None) -> None:
+        parts = dict(module.named_modules()) if module is not None else {}
+        self._saved = [
+            (part, name, f"{path}.{name}" if path else name, tensor, tensor._version, tensor.detach().clone())
+            for path, part in parts.items()
+            for name, tensor in part._buffers.items()
+            if tensor is not None and not isinstance(part, torch.jit.ScriptModule)
+        ]
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The buffers by their path."""
+        return {path: tensor for _, _, path, tensor, _, _ in self._saved}
+
+    def changed(self) -> list[str]:
+        """Paths of the buffers that are other tensors now, or have been written to."""
+        return [
+            path
+            for part, name, path, tensor, version, _ in self._saved
+            if part._buffers.get(name) is not tensor or tensor._version != version
+        ]
+
+    def restore(self) -> None:
+        """Put back what changed."""
+        changed = set(self.changed())
+        for index, (part, name, path, tensor, _, values) in enumerate(self._saved):
+            if path in changed:
+                with torch.no_grad():
+                    tensor.copy_(values)
+                part._buffers[name] = tensor
+                self._saved[index] = (part, name, path, tensor, tensor._version, values)
+
+
+def mutated_input(name: str, place: Place | None, what: str) -> Finding:
+    """An input is changed in place: who calls the program would find other values in it, or not."""
+    first = name.partition(".")[0]
+    return Finding(
+        "mutated-input",
+        f"the input '{name}' is changed in place for {what}, and the caller's tensor with it",
+        f"work on a copy, as {first}.clone()",
+        place,
+        name,
+    )
+
+
+def mutated_buffer(name: str, place: Place | None) -> Finding:
+    """A buffer changes from call to call: what the program gives would depend on the calls before."""
+    return Finding(
+        "mutated-buffer",
+        f"the buffer '{name}' changes during the call, so what the model gives depends on the calls before",
+        "take the state as an input and return the new one, or leave the buffer alone in eval mode",
+        place,
+        name,
+    )
+
+
+def not_repeatable(output: str, what: str) -> Finding:
+    """The model gives something else for the same inputs: no program can be compared with it."""
+    return Finding(
+        "not-repeatable",
+        f"output '{output}' differs when the model is called again on {what}: it keeps state between calls, "
+        "or takes random numbers from outside of torch",
+        "make the call depend on its inputs alone",
+        None,
+        output,
+    )
+
+
+def place_of_change(call: Callable[[], Any], watched: Mapping[str, Tensor]) -> Place | None:
+    """The line that changes one of the tensors first, found by making the call once more."""
+    with _Watch(watched) as watch:
+        call()
+    return watch.place
+
+
+class _Watch(TorchFunctionMode):
+    """Looks at the versions of tensors after every operation, and at what is set on modules."""
+
+    def __init__(self, watched: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.place: Place | None = None
+        self._tensors = list(watched.values())
+        self._versions = [tensor._version for tensor in self._tensors]
+        self._set = nn.Module.__setattr__
+
+    def __enter__(self) -> _Watch:
+        original = self._set
+
+        def set_attribute(module: nn.Module, name: str, value: Any) -> None:
+            if self.place is None and name in module._buffers:
+                self.place = place_here(sys._getframe(1))
+            original(module, name, value)
+
+        nn.Module.__setattr__ = set_attribute  # type: ignore[method-assign, assignment]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        nn.Module.__setattr__ = self._set  # type: ignore[method-assign]
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.place is None:
+            now = [tensor._version for tensor in self._tensors]
+            if now != self._versions:
+                self.place = place_here(sys._getframe(1))
+        return result

@@ -1,0 +1,142 @@
+"""Models that change what they are given, or remember what they were given."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tests.guards.registry import offender
+
+
+@offender("mutated-input")
+def added_in_place(x: Tensor) -> Tensor:  # pytorch/pytorch#113945
+    x += 1  # here
+    return x
+
+
+@offender("mutated-input")
+def slice_of_the_input(x: Tensor) -> Tensor:  # pytorch/pytorch#43548
+    x[:, 2] = 0  # here
+    return x * 2
+
+
+@offender("mutated-input")
+def through_a_view(x: Tensor) -> Tensor:
+    first = x.view(-1)[:3]
+    first.mul_(2)  # here
+    return x + 0
+
+
+@offender("mutated-input")
+def masked_fill(x: Tensor) -> Tensor:
+    return x.masked_fill_(x < 0, 0.0)  # here
+
+
+@offender("mutated-input")
+class InplaceRelu(nn.Module):
+    """An activation that saves memory at the caller's cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(x) + 1  # here
+
+
+@offender("mutated-buffer")
+class CountsCalls(nn.Module):
+    """Counts how often it is called."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1  # here
+        return x + self.calls
+
+
+@offender("mutated-buffer")
+class SetsABuffer(nn.Module):  # pytorch/pytorch#17990
+    """Adds up what it is given."""
+
+    total: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.total = self.total + x.sum(0)  # here
+        return x + self.total
+
+
+@offender("mutated-buffer")
+class RunningMean(nn.Module):
+    """A mean that goes on in eval mode."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean.mul_(0.9).add_(x.mean(0), alpha=0.1)  # here
+        return x - self.mean
+
+
+@offender("mutated-buffer")
+class ClampsItsWeights(nn.Module):  # pytorch/pytorch#133678
+    """A parameter is written to during the call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.linear.weight.clamp_(-0.1, 0.1)  # here
+        return self.linear(x)
+
+
+@offender("not-repeatable")
+class KeepsItsState(nn.Module):  # pytorch/pytorch#69830
+    """The hidden state is a plain attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = torch.zeros(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.state = self.state + x.mean(0)
+        return x + self.state
+
+
+@offender("not-repeatable")
+class CountsInPython(nn.Module):
+    """A Python number that grows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+@offender("not-repeatable")
+class FirstCallDiffers(nn.Module):
+    """A scale is taken from the first batch that it sees, as data-dependent initialization does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.scale is None else x / self.scale
+        self.scale = torch.full((), 2.0)
+        return y

@@ -1,0 +1,88 @@
+"""Values that move, or are computed, where a trace does not see them."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import pickle
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
+from torch.nn import functional as F
+from torch.utils.dlpack import from_dlpack
+
+from tests.guards.registry import offender
+
+
+@offender("untraced")
+def deep_copy(x: Tensor) -> Tensor:
+    return x * copy.deepcopy(x)  # here
+
+
+@offender("untraced")
+class CopiesABuffer(nn.Module):
+    """A copy that the trace would find empty."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.randn(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - copy.copy(self.mean)  # here
+
+
+@offender("untraced")
+def pickled(x: Tensor) -> Tensor:
+    y: Tensor = pickle.loads(pickle.dumps(x))  # here
+    return x * y
+
+
+@offender("untraced")
+def through_dlpack(x: Tensor) -> Tensor:
+    return from_dlpack(x) + x  # here
+
+
+@offender("untraced")
+def data_of_a_tensor(x: Tensor) -> Tensor:  # pytorch/pytorch#48477
+    y = x * 0
+    y.data = x * 1  # here
+    return y + 1
+
+
+@offender("baked-value")
+def read_from_memory(x: Tensor) -> Tensor:
+    first = ctypes.c_float.from_address(x.data_ptr()).value
+    return x * first  # here
+
+
+@offender("baked-value", dynamic={})
+def read_from_memory_of_a_fixed_size(x: Tensor) -> Tensor:
+    first = ctypes.c_float.from_address(x.data_ptr()).value
+    return x * first  # here
+
+
+@offender("baked-value")
+def written_as_text(x: Tensor) -> Tensor:
+    return x * len(f"{x[0, 0]:.3}")  # here
+
+
+@offender("tracer-warning")
+def warned_by_a_library(x: Tensor) -> Tensor:
+    if torch._C._get_tracing_state() is not None:
+        warnings.warn("what this does cannot be traced", TracerWarning, stacklevel=1)  # here
+    return x + 1
+
+
+@offender("fails")
+def size_as_a_key(x: Tensor) -> Tensor:
+    functions = {3: torch.tanh, 4: torch.relu}
+    return functions[x.shape[1]](x)  # here
+
+
+@offender("fails")
+def as_many_as_rows_and_one(x: Tensor) -> Tensor:
+    return F.pad(x, (0, 0, 0, 1))
