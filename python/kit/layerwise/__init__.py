@@ -1,0 +1,1 @@
+"""Where a program leaves the eager model: which submodule is the first, and which run."""
