@@ -5,6 +5,8 @@ pair.pt      a: float32[batch, 3], b: int64[batch] -> sum: float32[batch, 3], co
 fixed.pt     x: float32[2, 3] -> output: float32[2, 3]
 empty_ok.pt  x: float32[batch, 3] -> output: float32[batch, 2], batch 0 to 16
 tiny.pt      x: float32[2] -> output: float32[1]; two parameters, one case
+methods.pt   forward: x: float32[batch, 3] -> output: float32[batch, 1], as mlp.pt; and
+             hidden:  x: float32[batch, 3] -> output: float32[batch, 16], its last layer but one
 plain.pt     x: float32[n, 3] -> float32[n, 2]; a TorchScript archive of torch's own, without a manifest
 differs.pt   mlp.pt with other outputs in its golden cases, and digests that say they are right
 future.pt    mlp.pt with a manifest of format 999
@@ -40,6 +42,13 @@ class Pair(nn.Module):
         return a + b.unsqueeze(1), b * 2
 
 
+class TwoMethods(Mlp):
+    """The MLP, and what comes before its last layer."""
+
+    def hidden(self, x: Tensor) -> Tensor:
+        return self.layers[:-1](x)
+
+
 def mlp() -> kit.Recipe:
     return kit.Recipe(Mlp(), args=(torch.randn(2, 3),), name="mlp", dynamic={"x": {0: BATCH}})
 
@@ -68,7 +77,13 @@ def tiny() -> kit.Recipe:
     return kit.Recipe(nn.Linear(2, 1, bias=False), args=(torch.randn(2),), name="tiny", cases=1)
 
 
-RECIPES: tuple[Callable[[], kit.Recipe], ...] = (mlp, pair, fixed, empty_ok, tiny)
+def methods() -> kit.Recipe:
+    x, dynamic = torch.randn(2, 3), {"x": {0: BATCH}}
+    further = {"hidden": kit.Method(x, dynamic=dynamic, cases=3)}
+    return kit.Recipe(TwoMethods(), args=x, name="methods", dynamic=dynamic, methods=further)
+
+
+RECIPES: tuple[Callable[[], kit.Recipe], ...] = (mlp, pair, fixed, empty_ok, tiny, methods)
 
 
 def save_plain(path: Path) -> None:

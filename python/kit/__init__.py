@@ -1,9 +1,12 @@
 """kit: one archive, several programs, one set of golden cases that every program must reproduce.
 
     kit.export(model, args=(x,), path="model.pt")     trace, write and verify an archive
+    kit.adopt("old.pt", {"x": x})                     make one of a TorchScript file from elsewhere
+    kit.lint(model, args=(x,))                        what would make its trace lie
     kit.load("model.pt")(x)                           run it in the C++ engine
     kit.verify("model.pt")                            replay its golden cases
     kit.parity("recipe.py:recipe", "model.pt")        compare every way to run it with the eager model
+    kit.layers("recipe.py:recipe", "model.pt")        find the submodule that differs
     kit.inspect("model.pt")                           see what it holds
 
 Names are imported when they are first used, so that `python -m kit --help` need not wait for torch.
@@ -15,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kit.adopting import adopt
     from kit.archive import Archive
     from kit.compare import Tolerance
     from kit.errors import (
@@ -29,7 +33,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kit.exporter import export
-    from kit.recipe import Recipe
+    from kit.guards.finding import Finding
+    from kit.layerwise.report import LayersReport
+    from kit.layerwise.search import layers
+    from kit.linting import lint
+    from kit.recipe import Method, Recipe
     from kit.replay import parity, verify
     from kit.report import Difference, ParityReport
     from kit.runtime import Model, inspect, load
@@ -44,8 +52,10 @@ _HOME = {
     "Difference": "report",
     "Dim": "signature",
     "Error": "errors",
+    "Finding": "guards.finding",
     "InputError": "errors",
     "InternalError": "errors",
+    "Method": "recipe",
     "Model": "runtime",
     "ParityError": "errors",
     "ParityReport": "report",
@@ -56,22 +66,32 @@ _HOME = {
     "TraceError": "errors",
     "UnavailableError": "errors",
     "UsageError": "errors",
+    "adopt": "adopting",
     "export": "exporter",
+    "LayersReport": "layerwise.report",
     "inspect": "runtime",
+    "layers": "layerwise.search",
+    "lint": "linting",
     "load": "runtime",
     "parity": "replay",
     "verify": "replay",
 }
 
 __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
+    "adopt",
     "export",
     "inspect",
+    "layers",
+    "lint",
     "load",
     "parity",
     "verify",
     "Archive",
     "Difference",
     "Dim",
+    "Finding",
+    "LayersReport",
+    "Method",
     "Model",
     "ParityReport",
     "Recipe",

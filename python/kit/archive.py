@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from kit.errors import Error, UnavailableError, UsageError
 from kit.manifest import MEMBER, Manifest, MemberInfo
+from kit.method import FORWARD, Method
 from kit.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ class Archive:
 
     @property
     def signature(self) -> Signature | None:
-        """Names, dtypes and shapes, or None where there is no manifest."""
+        """Names, dtypes and shapes of `forward`, or None where there is no manifest."""
         return self.manifest.signature if self.manifest is not None else None
 
-    def cases(self) -> list[tuple[list[Tensor], list[Tensor]]]:
-        """Inputs and eager outputs of each golden case. Raises ArchiveError if there are none."""
-        return self._native.cases()
+    def cases(self, method: str = FORWARD) -> list[tuple[list[Tensor], list[Tensor]]]:
+        """Inputs and eager outputs of each golden case of a method.
+
+        Raises ArchiveError if there are none, UsageError if there is no such method.
+        """
+        return self._native.cases(method)
 
     def to_dict(self) -> dict[str, Any]:
         """What is known of the archive, as JSON values."""
@@ -86,14 +90,10 @@ class Archive:
             )
             return "\n".join(lines)
         lines += _rows("name", [manifest.name])
-        lines += _rows("inputs", _specs(manifest.signature.inputs))
-        lines += _rows("outputs", _specs(manifest.signature.outputs))
-        lines += _rows("dims", [str(dim) for dim in manifest.signature.dims] or ["none: all sizes are fixed"])
+        for method in manifest.methods:
+            lines += _rows("method", [method.name]) if len(manifest.methods) > 1 else []
+            lines += _method(method)
         lines += _rows("programs", [f"{p.engine} for {p.target}, torch {p.torch}" for p in manifest.programs])
-        lines += _rows("cases", [str(manifest.cases)])
-        lines += _rows(
-            "tolerances", [f"{n}: rtol {t.rtol:g}, atol {t.atol:g}" for n, t in manifest.tolerances.items()]
-        )
         lines += _rows(
             "made by", [", ".join(f"{name} {version}" for name, version in manifest.provenance.items())]
         )
@@ -111,6 +111,23 @@ def size_text(size: int) -> str:
             break
         value /= 1024
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _method(method: Method) -> list[str]:
+    signature = method.signature
+    dims = []
+    for dim in signature.dims:
+        tried = ", ".join(map(str, method.tried.get(dim.name, ())))
+        dims.append(f"{dim}, tried {tried}" if tried else str(dim))
+    seeded = "" if method.seed is None else f", each with the random seed {method.seed}"
+    tolerances = [f"{name}: rtol {t.rtol:g}, atol {t.atol:g}" for name, t in method.tolerances.items()]
+    return [
+        *_rows("inputs", _specs(signature.inputs)),
+        *_rows("outputs", _specs(signature.outputs)),
+        *_rows("dims", dims or ["none: all sizes are fixed"]),
+        *_rows("cases", [f"{method.cases}{seeded}"]),
+        *_rows("tolerances", tolerances),
+    ]
 
 
 def _specs(specs: Iterable[TensorSpec]) -> list[str]:

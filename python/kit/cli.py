@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kit import __version__
-from kit.errors import ArchiveWarning, Error, UnavailableError, UsageError
+from kit import commands as run
+from kit.errors import ArchiveWarning, Error, UsageError
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -39,17 +40,6 @@ def main(arguments: Sequence[str], prog: str = "python -m kit") -> int:
     except Exception as error:
         message = f"internal fault: {type(error).__name__}: {error}; report it, with what --traceback prints"
         return _fail(error, message, 1, verbose)
-
-
-def _say(text: object) -> None:
-    """Print, and find out now, not when Python exits, if it cannot be written."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnavailableError(f"cannot write <stdout>: {reason}; make room, or write elsewhere") from error
 
 
 def _fail(error: BaseException, message: str, code: int, verbose: bool) -> int:
@@ -92,6 +82,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_export(commands, f"{prog} export")
+    _add_lint(commands)
+    _add_adopt(commands)
     _add_inspect(commands)
     _add_verify(commands)
     _add_parity(commands)
@@ -120,8 +112,60 @@ def _add_export(commands: argparse._SubParsersAction[_Parser], prog: str) -> Non
     parser.add_argument(
         "--device", metavar="D", help="trace and verify on cpu, cuda or cuda:N (default: where the model is)"
     )
+    parser.add_argument(
+        "--on-branch",
+        choices=["refuse", "script"],
+        help="refuse control flow that a trace cannot hold, or compile the smallest function or submodule "
+        "around it (default: what the recipe says, else refuse)",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print no summary")
-    _finish(parser, _export)
+    _finish(parser, run.export)
+
+
+def _add_lint(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "lint",
+        help="say what would make a trace of the model lie",
+        description="Run a recipe and look for what a trace of its model would not hold, without writing an "
+        "archive. Every finding names the line and how to mend it; docs/guards has a page for each rule. "
+        "Exit code 7 if there is one.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help=_RECIPE)
+    parser.add_argument("--device", metavar="D", help="cpu, cuda or cuda:N (default: where the model is)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _finish(parser, run.lint)
+
+
+def _add_adopt(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "adopt",
+        help="make an archive of a TorchScript file from elsewhere",
+        description="Load a TorchScript file that something else wrote, look at its graph as lint does, "
+        "record what it computes as golden cases, and write an archive. It is compared with itself: whether "
+        "it computes what the model it was made from computes, nobody can tell here.",
+    )
+    parser.add_argument("program", metavar="FILE", help="the TorchScript file")
+    parser.add_argument(
+        "--example",
+        required=True,
+        metavar="FILE",
+        help=".safetensors with a tensor for each input, by its name",
+    )
+    parser.add_argument("-o", "--output", default="model.pt", help="the file to write (default: %(default)s)")
+    parser.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        dest="dims",
+        metavar="INPUT:AXIS=NAME:MIN..MAX",
+        help="a dimension whose size may vary, as x:0=batch:1..4096; may be repeated (default: none)",
+    )
+    parser.add_argument("--name", metavar="N", help="the name of the model (default: that of the file)")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="RULE", help="a finding to let pass; may be repeated"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print no summary")
+    _finish(parser, run.adopt)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -132,7 +176,7 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("archive", metavar="MODEL", help="the archive")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _finish(parser, _inspect)
+    _finish(parser, run.inspect)
 
 
 def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -143,8 +187,9 @@ def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:
         "that the eager model gave at export. Exit code 5 if they differ beyond the tolerance.",
     )
     parser.add_argument("archive", metavar="MODEL", help="the archive")
+    parser.add_argument("--method", metavar="M", help="one method of the model (default: all)")
     _add_way(parser)
-    _finish(parser, _verify)
+    _finish(parser, run.verify)
 
 
 def _add_parity(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -158,8 +203,13 @@ def _add_parity(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("recipe", metavar="RECIPE", help=_RECIPE)
     parser.add_argument("archive", metavar="MODEL", help="the archive that was exported from it")
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="compare submodule by submodule and run by run, and name the first that differs",
+    )
     _add_way(parser)
-    _finish(parser, _parity)
+    _finish(parser, run.parity)
 
 
 def _add_way(parser: argparse.ArgumentParser) -> None:
@@ -173,42 +223,3 @@ def _add_way(parser: argparse.ArgumentParser) -> None:
 def _finish(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.add_argument("--traceback", action="store_true", help="on an error print where it was raised, too")
     parser.set_defaults(command=command)
-
-
-def _export(options: argparse.Namespace) -> int:
-    from kit.exporter import export_with_report
-    from kit.summary import summary
-
-    programs = options.programs or ["torchscript"]
-    archive, report = export_with_report(
-        options.recipe, None, options.output, programs, device=options.device
-    )
-    if not options.quiet:
-        _say(summary(archive, report))
-    return 0
-
-
-def _inspect(options: argparse.Namespace) -> int:
-    from kit.runtime import inspect
-
-    archive = inspect(options.archive)
-    _say(archive.to_json() if options.json else archive)
-    return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from kit.replay import verify
-
-    report = verify(options.archive, options.engine, options.device)
-    _say(report.to_json() if options.json else report)
-    report.raise_for_failure()
-    return 0
-
-
-def _parity(options: argparse.Namespace) -> int:
-    from kit.replay import parity
-
-    report = parity(options.recipe, options.archive, options.engine, options.device)
-    _say(report.to_json() if options.json else report)
-    report.raise_for_failure()
-    return 0

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kit.errors import Error, TraceError, UsageError
-from kit.recipe import Recipe
+from kit.arguments import argument_name, bind_arguments, chosen_names, output_name, with_scalars
+from kit.errors import Error, TraceError
+from kit.guards.finding import Finding, refuse
+from kit.guards.parameters import check_parameters
+from kit.guards.state import BufferState, mutated_buffer, mutated_input, place_of_change
+from kit.recipe import Recipe, tuple_of
 from kit.signature import DTYPES, dtype_name
-from kit.source import one_line, raised_at
-from kit.structure import Call, Structure, flatten, rebuild
+from kit.source import one_line, place_raised
+from kit.state import training
+from kit.structure import SCALARS, Call, Structure, flatten, rebuild, scalar_kinds
+
+_RANDOM = ("random", "training-mode")
 
 
 class Eager:
@@ -24,26 +32,33 @@ class Eager:
     function: what is called; the module itself, a method of it, or the plain function.
     inputs: the tensors of the example by name, in flat order.
     outputs: names of the outputs, in flat order.
+    example_outputs: what it returned for the example, in flat order.
     call: how arguments and outputs nest.
+    seed: what the random generator is seeded with before each call, if the model may draw random numbers.
     """
 
     def __init__(self, recipe: Recipe, device: str | None = None) -> None:
+        if device is not None:
+            recipe = on_device(recipe, device)
         self.name = str(recipe.name)
         self.function: Callable[..., Any] = recipe.model
         self.module = module_of(recipe.model)
-        args, kwargs, parameters = _bind(self.function, recipe.args, recipe.kwargs)
-        if device is not None:
-            args, kwargs = _to(args, device), _to(kwargs, device)
-            self._move(device)
+        self.training = recipe.training
+        self.seed = recipe.seed if any(one.partition(":")[0] in _RANDOM for one in recipe.allow) else None
+        args, kwargs, parameters = bind_arguments(self.function, recipe.args, recipe.kwargs)
+        args, kwargs = with_scalars(args, kwargs, parameters, recipe.scalars)
         self._args, self._kwargs = args, kwargs
         given = recipe.names or {}
         leaves: list[tuple[str, Tensor]] = []
-        args_structure = flatten(args, "the arguments", _argument_name(parameters, len(args)), leaves)
+        args_structure = flatten(args, "the arguments", argument_name(parameters, len(args)), leaves)
         kwargs_structure = flatten(kwargs, "the keyword arguments", ".".join, leaves)
-        names = _chosen_names("inputs", leaves, given.get("inputs"))
+        self._scalars = scalar_kinds(args_structure) | scalar_kinds(kwargs_structure)
+        names = chosen_names("inputs", leaves, given.get("inputs"))
         self.inputs = dict(zip(names, (tensor for _, tensor in leaves), strict=True))
         for name, tensor in self.inputs.items():
             _check_tensor(f"input '{name}'", tensor)
+        refuse(check_parameters(self.module, list(self.inputs.values())))
+        self._buffers = BufferState(self.module)
         outputs: list[tuple[str, Tensor]] = []
         result = self._call(list(self.inputs.values()), "the example")
         self._output = self._flatten_output(result, outputs)
@@ -53,7 +68,8 @@ class Eager:
             )
         for name, tensor in outputs:
             _check_tensor(f"output '{name}'", tensor)
-        self.outputs = _chosen_names("outputs", outputs, given.get("outputs"))
+        self.outputs = chosen_names("outputs", outputs, given.get("outputs"))
+        self.example_outputs = [tensor.detach() for _, tensor in outputs]
         self.call = Call(args_structure, kwargs_structure, self._output, tuple(parameters[: len(args)]))
 
     @property
@@ -63,11 +79,20 @@ class Eager:
         flat_out = "tensor" in self._output or (
             nodes is not None and "fields" not in self._output and all("tensor" in node for node in nodes)
         )
-        return self.function is self.module and self.call.flat and flat_out
+        return self.function is self.module and self.call.flat and flat_out and not self.training
+
+    def mode(self) -> AbstractContextManager[None]:
+        """The mode that the model is to run in, given that it is in evaluation mode."""
+        return training(self.module) if self.training else nullcontext()
 
     def rebuild(self, tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Arguments like those of the example, with other tensors."""
-        rest = iter(tensors)
+        """Arguments like those of the example, with other tensors. Numbers are tensors while the model is
+        traced, so that the trace can compute with them."""
+        numbers = torch._C._get_tracing_state() is None
+        kinds = self._scalars if numbers else {}
+        rest = iter(
+            SCALARS[kinds[i]](tensor.item()) if i in kinds else tensor for i, tensor in enumerate(tensors)
+        )
         args = rebuild(self._args, rest)
         return args, rebuild(self._kwargs, rest)
 
@@ -95,36 +120,81 @@ class Eager:
     def _call(self, tensors: Sequence[Tensor], what: str) -> Any:
         copies = [tensor.clone() for tensor in tensors]
         versions = [tensor._version for tensor in copies]
-        args, kwargs = self.rebuild(copies)
         try:
-            result = self.function(*args, **kwargs)
+            result = self._run(copies)
         except Error:
             raise
         except Exception as error:
-            where = raised_at(error)
-            raise TraceError(
-                f"{where + ': ' if where else ''}{self.name} fails for {what}: {one_line(error)}; mend the "
-                "model, its example or the ranges of its dims, or give `cases` if no random values can do"
-            ) from error
-        for name, tensor, version in zip(self.inputs, copies, versions, strict=True):
-            if tensor._version != version:
-                raise TraceError(
-                    f"{self.name} changes its input '{name}' in place for {what}; work on a copy, as "
-                    f"{name.partition('.')[0]}.clone()"
-                )
+            finding = Finding(
+                "fails",
+                f"{self.name} fails for {what}: {one_line(error)}",
+                "mend the model, its example or the ranges of its dims, or give `cases` if no random values "
+                "can do",
+                place_raised(error),
+            )
+            raise TraceError(str(finding), [finding]) from error
+        finally:
+            buffers = self._buffers.changed()
+            self._buffers.restore()
+        inputs = [
+            name
+            for name, tensor, version in zip(self.inputs, copies, versions, strict=True)
+            if tensor._version != version
+        ]
+        if inputs or buffers:
+            self._refuse_changes(inputs, buffers, tensors, what)
         return result
 
-    def _flatten_output(self, result: Any, leaves: list[tuple[str, Tensor]]) -> Structure:
-        return flatten(result, "the output", _output_name(isinstance(result, Mapping)), leaves)
+    def _run(self, tensors: Sequence[Tensor]) -> Any:
+        args, kwargs = self.rebuild(tensors)
+        with self.mode():
+            if self.seed is not None:
+                torch.manual_seed(self.seed)
+            return self.function(*args, **kwargs)
 
-    def _move(self, device: str) -> None:
-        """Work on a copy on the device; the caller's model stays where it is."""
-        if self.module is None or all(one.device == torch.device(device) for one in self.module.parameters()):
-            return
-        bound = self.function is not self.module
-        moved = copy.deepcopy(self.module).to(device)
-        self.function = getattr(moved, self.function.__name__) if bound else moved
-        self.module = moved
+    def _refuse_changes(
+        self, inputs: Sequence[str], buffers: Sequence[str], tensors: Sequence[Tensor], what: str
+    ) -> None:
+        """Raise TraceError, with the line that makes the change."""
+        copies = [tensor.clone() for tensor in tensors]
+        watched = {name: tensor for name, tensor in zip(self.inputs, copies, strict=True) if name in inputs}
+        watched.update({name: self._buffers.tensors[name] for name in buffers})
+        try:
+            place = place_of_change(lambda: self._run(copies), watched)
+        finally:
+            self._buffers.restore()
+        refuse(
+            [mutated_input(name, place, what) for name in inputs]
+            + [mutated_buffer(name, place) for name in buffers]
+        )
+
+    def _flatten_output(self, result: Any, leaves: list[tuple[str, Tensor]]) -> Structure:
+        return flatten(result, "the output", output_name(isinstance(result, Mapping)), leaves)
+
+    @property
+    def device(self) -> str:
+        """Where inputs and parameters are."""
+        tensors = list(self.inputs.values()) or list(self.module.parameters() if self.module else ())
+        return str(tensors[0].device) if tensors else "cpu"
+
+
+def on_device(recipe: Recipe, device: str) -> Recipe:
+    """The recipe with its example and a copy of its model there; the caller's model stays where it is."""
+    module, model = module_of(recipe.model), recipe.model
+    if module is not None and any(one.device != torch.device(device) for one in module.parameters()):
+        moved = copy.deepcopy(module).to(device)
+        model = moved if model is module else getattr(moved, model.__name__)
+    methods = {
+        name: replace(one, args=_to(tuple_of(one.args), device), kwargs=_to(one.kwargs, device))
+        for name, one in recipe.methods.items()
+    }
+    return replace(
+        recipe,
+        model=model,
+        args=_to(recipe.args, device),
+        kwargs=_to(recipe.kwargs, device),
+        methods=methods,
+    )
 
 
 def module_of(model: Any) -> nn.Module | None:
@@ -133,66 +203,6 @@ def module_of(model: Any) -> nn.Module | None:
         return model
     owner = getattr(model, "__self__", None)
     return owner if isinstance(owner, nn.Module) else None
-
-
-def _bind(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
-    """The arguments with as many as possible made positional, and the names of the positional parameters."""
-    target = function.forward if isinstance(function, nn.Module) else function
-    try:
-        signature = inspect.signature(target)
-    except (TypeError, ValueError):  # a function of torch's C++ has none
-        return args, dict(kwargs), []
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise UsageError(
-            f"the recipe's arguments do not fit the model: {error}; its parameters are {signature}"
-        ) from None
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [name for name, parameter in signature.parameters.items() if parameter.kind in positional]
-    variadic = [
-        n for n, parameter in signature.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL
-    ]
-    extra = len(bound.args) - len(names)
-    if variadic and extra > 0:
-        names += [f"{variadic[0]}.{index}" for index in range(extra)]
-    return bound.args, bound.kwargs, names
-
-
-def _argument_name(parameters: Sequence[str], count: int) -> Callable[[tuple[str, ...]], str]:
-    def name(path: tuple[str, ...]) -> str:
-        index = int(path[0])
-        unnamed = "input" if count == 1 else f"input.{index}"
-        first = parameters[index] if index < len(parameters) else unnamed
-        return ".".join((first, *path[1:]))
-
-    return name
-
-
-def _output_name(keyed: bool) -> Callable[[tuple[str, ...]], str]:
-    """Entries of a dict bear their key; everything else is "output" with its path."""
-    return (lambda path: ".".join(path)) if keyed else (lambda path: ".".join(("output", *path)))
-
-
-def _chosen_names(kind: str, leaves: Sequence[tuple[str, Tensor]], given: Sequence[str] | None) -> list[str]:
-    """The names that the recipe gives, or those of the paths. Raises UsageError unless all are distinct."""
-    names = [name for name, _ in leaves]
-    if given is not None:
-        given = [given] if isinstance(given, str) else list(given)
-        if len(given) != len(names):
-            raise UsageError(
-                f"names['{kind}'] has {len(given)} names for {len(names)} {kind} ({', '.join(names)}); "
-                "give one for each"
-            )
-        names = given
-    for name in names:
-        if not isinstance(name, str) or not name or names.count(name) > 1:
-            raise UsageError(
-                f"{kind} are named {names}; give each a name of its own with names={{'{kind}': [...]}}"
-            )
-    return names
 
 
 def _check_tensor(what: str, tensor: Tensor) -> None:

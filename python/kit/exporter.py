@@ -5,31 +5,45 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 import kit
 from kit.archive import Archive, check_destination, member_infos, write_archive
-from kit.cases import MEMBER as CASES_MEMBER
-from kit.cases import Case, encode, make_cases
+from kit.cases import encode, member_name
 from kit.compare import tolerances_for
-from kit.eager import Eager, module_of
-from kit.errors import ParityError, UnavailableError, UsageError
+from kit.eager import module_of, on_device
+from kit.errors import UnavailableError, UsageError
+from kit.guard import guarded
+from kit.guards.check import check_allowed
 from kit.manifest import ENGINES, Manifest, ProgramInfo
+from kit.method import Method
 from kit.programs import torchscript
 from kit.programs.canonical import canonical_members
+from kit.programs.devices import follow_inputs
+from kit.prove import Prepared, prepare, prove
+from kit.recipe import Method as RecipeMethod
 from kit.recipe import Recipe, run_recipe
-from kit.replay import TRACED, compare_ways, traced_in_python, verify_archive
 from kit.report import ParityReport
-from kit.runtime import Model
-from kit.shapes import infer_signature
-from kit.signature import Dim, Signature
+from kit.signature import Dim
 from kit.state import evaluating, random_state_kept
 
 _AVAILABLE = (torchscript.ENGINE,)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did: the archive, how far its programs are from the eager model on the golden cases,
+    what was compiled because it branches, and what could not be compared."""
+
+    archive: Archive
+    report: ParityReport
+    compiled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def export(
@@ -45,6 +59,11 @@ def export(
     cases: int | Sequence[Any] | None = None,
     tolerances: Mapping[Any, Any] | None = None,
     seed: int | None = None,
+    scalars: Sequence[str] | None = None,
+    methods: Mapping[str, RecipeMethod] | None = None,
+    training: bool | None = None,
+    allow: Sequence[str] | None = None,
+    on_branch: str | None = None,
     device: str | None = None,
 ) -> Archive:
     """Trace a model, write the archive, and verify it in the C++ engine.
@@ -55,15 +74,14 @@ def export(
     path: the file to write.
     programs: which programs to put into the archive; this version makes "torchscript".
     device: where to trace and verify, "cpu" or "cuda:N"; by default where the model is.
-    kwargs, name, dynamic, names, cases, tolerances, seed: as in `kit.Recipe`. What is given replaces what a
-        recipe says.
+    All others: as in `kit.Recipe`. What is given replaces what a recipe says.
 
-    The model is traced in evaluation mode. Its training flags and the state of all random generators are as
-    before at the end, also after an error; on another device a copy is traced.
+    The model is traced in evaluation mode. Its training flags, its buffers and the state of all random
+    generators are as before at the end, also after an error; on another device a copy is traced.
 
     Raises UsageError for wrong arguments, TraceError if the model cannot be traced faithfully, ParityError
-    if the program differs from the eager model on a golden case, UnavailableError for a device or a program
-    that is not to be had. The file is then as it was before.
+    if C++ computes something else than the eager model, UnavailableError for a device or a program that is
+    not to be had. The file is then as it was before.
     """
     fields = {
         "kwargs": kwargs,
@@ -73,9 +91,14 @@ def export(
         "cases": cases,
         "tolerances": tolerances,
         "seed": seed,
+        "scalars": scalars,
+        "methods": methods,
+        "training": training,
+        "allow": allow,
+        "on_branch": on_branch,
     }
     known = {key: value for key, value in fields.items() if value is not None}
-    return export_with_report(model_or_recipe, args, path, programs, device=device, known=known)[0]
+    return export_with_report(model_or_recipe, args, path, programs, device=device, known=known).archive
 
 
 def export_with_report(
@@ -86,8 +109,8 @@ def export_with_report(
     *,
     device: str | None = None,
     known: Mapping[str, Any] | None = None,
-) -> tuple[Archive, ParityReport]:
-    """The same, and how far the programs are from the eager model on the golden cases.
+) -> Exported:
+    """The same, and what there is to say of it.
 
     known: fields of `kit.Recipe`, which replace those of a recipe.
     """
@@ -95,17 +118,50 @@ def export_with_report(
     check_device(device)
     check_destination(path)
     with random_state_kept():
-        recipe = _recipe(model_or_recipe, args, known or {})
+        recipe = as_recipe(model_or_recipe, args, known or {})
+        check_allowed(recipe.allow)
         with evaluating(module_of(recipe.model)):
-            eager = Eager(recipe, device)
-            signature = infer_signature(eager, recipe)
-            cases = make_cases(eager, signature, recipe)
-            members = canonical_members(torchscript.trace(eager))
-        members[CASES_MEMBER] = encode(signature, cases)
-        manifest = _manifest(recipe, signature, len(cases), members)
-        where = device or _device_of(eager)
-        report = write_archive(path, members, manifest, lambda file: _check(file, manifest, cases, where))
-    return Archive(path), replace(report, path=os.fspath(path))
+            if device is not None:
+                recipe = on_device(recipe, device)
+            methods = [prepare(name, guarded(one)) for name, one in recipe.by_method().items()]
+            program = _program(methods)
+        where = device or methods[0].model.eager.device
+        follow_inputs(program, torch.device(where))
+        members = canonical_members(program)
+        for one in methods:
+            members[member_name(one.name)] = encode(one.model.signature, one.cases)
+        manifest = _manifest(recipe, methods, members)
+        report = write_archive(path, members, manifest, lambda file: prove(file, manifest, methods, where))
+    return Exported(
+        Archive(path),
+        replace(report, path=os.fspath(path)),
+        tuple(str(part) for one in methods for part in one.model.branches.scripted),
+        tuple(note for one in methods for note in one.notes),
+    )
+
+
+def _program(methods: Sequence[Prepared]) -> torch.jit.ScriptModule:
+    """The program with all methods, to be changed freely: what is compiled is the caller's, so it is copied.
+
+    Only a single method can have the form of the model itself.
+    """
+    if len(methods) == 1:
+        program: torch.jit.ScriptModule = methods[0].model.trace.program
+    else:
+        with ExitStack() as stack:
+            for one in methods:
+                stack.enter_context(one.model.branches.installed())
+            program = torchscript.trace_methods({one.name: one.model.eager for one in methods})
+    scripted = any(isinstance(part, torch.jit.ScriptModule) for part in _parts(methods))
+    return torchscript.copied(program) if scripted else program
+
+
+def _parts(methods: Sequence[Prepared]) -> Iterator[torch.nn.Module]:
+    """The modules that were given, and those that were compiled from them."""
+    for one in methods:
+        with one.model.branches.installed():
+            if one.model.eager.module is not None:
+                yield from one.model.eager.module.modules()
 
 
 def check_programs(programs: Sequence[str]) -> None:
@@ -140,7 +196,12 @@ def check_device(device: str | None) -> None:
         )
 
 
-def _recipe(model_or_recipe: Any, args: Any, known: Mapping[str, Any]) -> Recipe:
+def as_recipe(model_or_recipe: Any, args: Any = None, known: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe that is given, that the given function or name makes, or that has the given model.
+
+    known: fields that replace those of the recipe. Raises UsageError for what is neither.
+    """
+    known = known or {}
     is_model = module_of(model_or_recipe) is not None or (callable(model_or_recipe) and args is not None)
     if is_model:
         return Recipe(model_or_recipe, () if args is None else args, **known)
@@ -157,67 +218,33 @@ def _recipe(model_or_recipe: Any, args: Any, known: Mapping[str, Any]) -> Recipe
 
 
 def _manifest(
-    recipe: Recipe, signature: Signature, count: int, members: Mapping[str, bytes | memoryview]
+    recipe: Recipe, methods: Sequence[Prepared], members: Mapping[str, bytes | memoryview]
 ) -> Manifest:
+    described = tuple(
+        Method(
+            one.name,
+            one.model.signature,
+            len(one.cases),
+            tolerances_for([spec.dtype for spec in one.model.signature.outputs], recipe.tolerances),
+            one.model.eager.seed,
+            one.tried,
+        )
+        for one in methods
+    )
     version = torch.__version__.partition("+")[0]
-    provenance = {"kit": kit.__version__, "torch": version, "python": platform.python_version()}
+    programs = (ProgramInfo(torchscript.ENGINE, torchscript.TARGET, version),)
+    return Manifest(str(recipe.name), described, programs, member_infos(members), provenance())
+
+
+def provenance() -> dict[str, str]:
+    """Versions of what makes an archive, and the time only if SOURCE_DATE_EPOCH gives it."""
+    version = torch.__version__.partition("+")[0]
+    made = {"kit": kit.__version__, "torch": version, "python": platform.python_version()}
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if epoch is not None:
         if not epoch.isdigit():
             raise UsageError(
                 f"SOURCE_DATE_EPOCH={epoch} is no number of seconds; unset it or give a whole number"
             )
-        provenance["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch)))
-    return Manifest(
-        str(recipe.name),
-        signature,
-        (ProgramInfo(torchscript.ENGINE, torchscript.TARGET, version),),
-        count,
-        tolerances_for([spec.dtype for spec in signature.outputs], recipe.tolerances),
-        member_infos(members),
-        provenance,
-    )
-
-
-def _device_of(eager: Eager) -> str:
-    tensors = list(eager.inputs.values()) + (
-        list(eager.module.parameters()) if eager.module is not None else []
-    )
-    return str(tensors[0].device) if tensors else "cpu"
-
-
-def _check(file: str, manifest: Manifest, cases: Sequence[Case], device: str) -> ParityReport:
-    """Replay the golden cases on the written file, in Python and in C++; ParityError if one differs."""
-    run = traced_in_python(file, device)
-    results: dict[str, list[list[torch.Tensor]]] = {"eager": [case.outputs for case in cases], TRACED: []}
-    for case in cases:
-        try:
-            results[TRACED].append(run([tensor.to(device) for tensor in case.inputs]))
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ParityError(
-                f"{case.what}: the traced program fails where the eager model does not: {reason}; the trace "
-                "holds only what ran on the example: make the model independent of the sizes, or leave "
-                "these fixed"
-            ) from error
-    in_python = compare_ways(file, manifest, results, "eager")
-    _refuse(in_python, cases)
-    archive = Archive(file)
-    in_cpp = verify_archive(archive, Model(archive, torchscript.ENGINE, device))
-    _refuse(in_cpp, cases)
-    rows = tuple(
-        replace(row, differences={**row.differences, **other.differences}, first_values={})
-        for row, other in zip(in_python.rows, in_cpp.rows, strict=True)
-    )
-    return replace(in_python, columns=(*in_python.columns, *in_cpp.columns), rows=rows)
-
-
-def _refuse(report: ParityReport, cases: Sequence[Case]) -> None:
-    for row in report.rows:
-        for column, one in row.differences.items():
-            if not one.within:
-                raise ParityError(
-                    f"{cases[row.case].what}, output '{row.output}': {column} differs from eager: "
-                    f"{one.reason}; no archive was written: make the model deterministic and independent of "
-                    "the example, or widen `tolerances` in the recipe"
-                )
+        made["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch)))
+    return made

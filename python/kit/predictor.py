@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kit import errors
 from kit.errors import UnavailableError
+from kit.method import FORWARD
 
 VARIABLE = "KIT_PREDICTOR"
 
@@ -50,6 +51,8 @@ def run_predictor(
     engine: str = "auto",
     device: str = "cpu",
     threads: int = 1,
+    method: str = FORWARD,
+    seed: int | None = None,
 ) -> dict[str, Tensor]:
     """Outputs by name of `predictor run` for one set of inputs by name.
 
@@ -62,6 +65,8 @@ def run_predictor(
         safetensors.torch.save_file(plain, source)
         command = [program, "run", path, "--input", str(source), "--output", str(result)]
         command += ["--engine", engine, "--device", device, "--threads", str(threads)]
+        command += ["--method", method]
+        command += [] if seed is None else ["--seed", str(seed)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise _error(done)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,27 @@ from kit.signature import Dim
 from kit.source import display_path, one_line, raised_at
 
 DEFAULT_CASES = 8
+BRANCHES = ("refuse", "script")
+
+
+@dataclass
+class Method:
+    """A further method of a model in the same archive, with an example of its own.
+
+    args, kwargs, dynamic, names, cases, scalars: as in `Recipe`.
+    call: name of the module's method to call; by default that under which the archive has it.
+    training: whether it runs in training mode. Batch norms then use the statistics of the batch, and leave
+        the running ones alone: an archive keeps no state. Dropout must be allowed, see `Recipe.allow`.
+    """
+
+    args: Any = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    dynamic: Mapping[str, Mapping[int, Dim]] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] | None = None
+    cases: int | Sequence[Any] = DEFAULT_CASES
+    scalars: Sequence[str] = ()
+    call: str | None = None
+    training: bool = False
 
 
 @dataclass
@@ -39,6 +60,14 @@ class Recipe:
         each other, such as tokens and the offsets of bags of them: random values would not fit.
     tolerances: by dtype of the output, as {"float32": (rtol, atol)}; see `kit.compare.DEFAULT_TOLERANCES`.
     seed: for the values of the golden cases.
+    scalars: names of numbers among the arguments that are inputs; all others are fixed at export.
+    methods: further methods of the same module by their name in the archive, as {"encode": kit.Method(x)};
+        what `model` is, is called forward.
+    training: whether the model runs in training mode; see `Method`.
+    allow: findings to let pass, as the rule ("random"), or the rule and what it is about ("random:dropout",
+        "unused-input:mask"). docs/guards says which rules can be allowed.
+    on_branch: "refuse" a model with control flow that a trace cannot hold, or "script" the smallest function
+        or submodule around it.
     """
 
     model: Any
@@ -50,15 +79,21 @@ class Recipe:
     cases: int | Sequence[Any] = DEFAULT_CASES
     tolerances: Mapping[Any, Any] = field(default_factory=dict)
     seed: int = 0
+    scalars: Sequence[str] = ()
+    methods: Mapping[str, Method] = field(default_factory=dict)
+    training: bool = False
+    allow: Sequence[str] = ()
+    on_branch: str = "refuse"
 
     def __post_init__(self) -> None:
         if not callable(self.model):
             raise UsageError(
                 f"the recipe's model is {self.model!r}, which cannot be called; give a module or function"
             )
-        if not isinstance(self.args, (tuple, list)):
-            self.args = (self.args,)
-        self.args = tuple(self.args)
+        self.args = tuple_of(self.args)
+        self.scalars, self.allow = _listed(self.scalars), _listed(self.allow)
+        if self.on_branch not in BRANCHES:
+            raise UsageError(f"on_branch is {self.on_branch!r}; give 'refuse' or 'script'")
         if self.name is None:
             self.name = str(getattr(self.model, "__name__", type(self.model).__name__))
         if not isinstance(self.name, str) or not self.name:
@@ -76,6 +111,42 @@ class Recipe:
             raise UsageError(
                 f"the recipe asks for {self.cases!r} golden cases; an archive needs at least one"
             )
+
+    def by_method(self) -> dict[str, Recipe]:
+        """A recipe for each method by its name, forward first.
+
+        Raises UsageError for a method that the module lacks, or of a name that cannot be one.
+        """
+        from torch import nn
+
+        recipes = {"forward": replace(self, methods={})}
+        module = self.model if hasattr(self.model, "forward") else getattr(self.model, "__self__", None)
+        for name, method in self.methods.items():
+            if not isinstance(method, Method):
+                raise UsageError(f"methods['{name}'] is a {type(method).__name__}; give a kit.Method")
+            if not name.isidentifier() or name == "forward" or hasattr(nn.Module, name):
+                raise UsageError(
+                    f"a method cannot be called '{name}' in an archive; give it a Python name that is "
+                    "neither forward nor one that every module has, as train and eval"
+                )
+            function = getattr(module, method.call or name, None)
+            if not callable(function):
+                raise UsageError(
+                    f"the model has no method '{method.call or name}' to export as '{name}'; name one of its "
+                    "methods with kit.Method(..., call='...')"
+                )
+            given = {one.name: getattr(method, one.name) for one in fields(method) if one.name != "call"}
+            recipes[name] = replace(recipes["forward"], model=function, name=self.name, **given)
+        return {name: recipes[name] for name in ["forward", *sorted(self.methods)]}
+
+
+def tuple_of(args: Any) -> tuple[Any, ...]:
+    """Example arguments as a tuple; a single tensor stands for a tuple of one."""
+    return tuple(args) if isinstance(args, (tuple, list)) else (args,)
+
+
+def _listed(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def len_of(cases: int | Sequence[Any]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,14 +13,16 @@ from torch import Tensor
 from kit.archive import Archive
 from kit.binding import native
 from kit.compare import Tolerance, default_tolerance
-from kit.eager import Eager, module_of
+from kit.eager import Eager, module_of, on_device
 from kit.errors import ArchiveError, InputError, UsageError
 from kit.manifest import Manifest
+from kit.method import FORWARD, Method
 from kit.predictor import run_predictor
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.recipe import Recipe, run_recipe
 from kit.report import Difference, ParityReport, Row
 from kit.runtime import Model
+from kit.signature import Signature
 from kit.state import evaluating, random_state_kept
 
 EAGER = "eager"
@@ -30,28 +33,46 @@ BINDING = "binding (C++)"
 Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
-def verify(path: str | os.PathLike[str], engine: str = "auto", device: str = "cpu") -> ParityReport:
+def verify(
+    path: str | os.PathLike[str], engine: str = "auto", device: str = "cpu", method: str | None = None
+) -> ParityReport:
     """Replay the golden cases of an archive in the C++ engine, and compare with the eager outputs in it.
 
+    method: the one to replay; all that the archive has, if not given.
+
     A difference is in the report and raises nothing. Raises ArchiveError if the file is no sound archive or
-    has no golden cases, UnavailableError if the host lacks the engine or the device.
+    has no golden cases, UsageError if it has no such method, UnavailableError if the host lacks the engine or
+    the device.
     """
     archive = Archive(path)
-    return verify_archive(archive, Model(archive, engine, device))
+    manifest = known_manifest(archive)
+    methods = manifest.methods if method is None else (manifest.method(method),)
+    # All models stay until the last is done, so that the weights are loaded once.
+    models = [Model(archive, engine, device, one.name) for one in methods]
+    reports = [verify_archive(archive, model) for model in models]
+    return ParityReport(
+        archive.path,
+        reports[0].columns,
+        sum(report.cases for report in reports),
+        tuple(row for report in reports for row in report.rows),
+    )
 
 
 def verify_archive(archive: Archive, model: Model) -> ParityReport:
-    """The same for an archive and a model that are loaded."""
-    report = native.verify(model._native, archive._native)
+    """The same for an archive that is opened, and one method of it that is loaded."""
+    with random_state_kept():
+        report = native.verify(model._native, archive._native)
     column = f"{report.engine} (C++)"
-    outputs = [expected for _, expected in archive.cases()]
-    index = {spec.name: i for i, spec in enumerate(known_manifest(archive).signature.outputs)}
+    outputs = [expected for _, expected in archive.cases(model.method)]
+    signature = known_manifest(archive).method(model.method).signature
+    index = {spec.name: i for i, spec in enumerate(signature.outputs)}
     rows = [
         Row(
             one.case_index,
             one.output,
             shape_text(outputs[one.case_index][index[one.output]]),
             {column: plain_difference(one.difference)},
+            method=model.method,
         )
         for one in report.results
     ]
@@ -68,43 +89,68 @@ def parity(
 
     The ways are the eager model, the traced program in Python, `predictor`, and the C++ engine in this
     process. A recipe that is given as a function or by name is run, which may train the model once more.
-    Raises UsageError if the recipe's model takes or returns something else than the archive's,
-    UnavailableError if there is no predictor.
+    All methods of the archive are compared. Raises UsageError if the recipe's model takes or returns
+    something else than the archive's, or lacks a method of it, UnavailableError if there is no predictor.
     """
     archive = Archive(path)
     manifest = known_manifest(archive)
-    model = Model(archive, engine, device)
+    reports = []
     with random_state_kept():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)):
-            eager = Eager(recipe, None if device == "cpu" else device)
-            _check_same_model(eager, manifest, archive.path)
-            inputs = [given for given, _ in archive.cases()]
-            results = {
-                EAGER: [
-                    eager.run([tensor.to(device) for tensor in given], f"case {i}")
-                    for i, given in enumerate(inputs)
-                ]
-            }
+            if device != "cpu":
+                recipe = on_device(recipe, device)
+            recipes = recipe.by_method()
+            for method in manifest.methods:
+                if method.name not in recipes:
+                    raise UsageError(
+                        f"{archive.path} has the method '{method.name}', which the recipe has not; give the "
+                        "recipe of this archive"
+                    )
+                eager = Eager(recipes[method.name])
+                _check_same_model(eager, method.signature, archive.path)
+                eager.seed = method.seed
+                results = _run_all(
+                    archive, method, eager, Model(archive, engine, device, method.name), device
+                )
+                reports.append(compare_ways(archive.path, manifest, results, EAGER, method.name))
+    rows = tuple(row for report in reports for row in report.rows)
+    return replace(reports[0], cases=sum(report.cases for report in reports), rows=rows)
+
+
+def _run_all(
+    archive: Archive, method: Method, eager: Eager, model: Model, device: str
+) -> dict[str, list[list[Tensor]]]:
+    """Outputs of every way for each golden case of a method."""
     ways: dict[str, Run] = {
-        TRACED: traced_in_python(archive.path, device),
-        PREDICTOR: _in_predictor(archive, model.engine, device),
+        EAGER: lambda given: eager.run(given, "a golden case"),
+        TRACED: traced_in_python(archive.path, device, method.name),
+        PREDICTOR: _in_predictor(archive, method, model.engine, device),
         BINDING: lambda given: model.predict(list(given)),
     }
-    for name, run in ways.items():
-        results[name] = [run([tensor.to(device) for tensor in given]) for given in inputs]
-    return compare_ways(archive.path, manifest, results, EAGER)
+    results: dict[str, list[list[Tensor]]] = {name: [] for name in ways}
+    for given, _ in archive.cases(method.name):
+        for name, run in ways.items():
+            if method.seed is not None:
+                torch.manual_seed(method.seed)
+            results[name].append(run([tensor.to(device) for tensor in given]))
+    return results
 
 
 def compare_ways(
-    path: str, manifest: Manifest, results: dict[str, list[list[Tensor]]], expected: str
+    path: str,
+    manifest: Manifest,
+    results: dict[str, list[list[Tensor]]],
+    expected: str,
+    method: str = FORWARD,
 ) -> ParityReport:
-    """A report of the outputs of each case by way, against those of the way `expected`."""
+    """A report of a method's outputs of each case by way, against those of the way `expected`."""
     columns = tuple(name for name in results if name != expected)
+    known = manifest.method(method)
     rows = []
     for case, wanted in enumerate(results[expected]):
-        for index, spec in enumerate(manifest.signature.outputs):
-            tolerance = manifest.tolerances.get(spec.dtype, default_tolerance(spec.dtype))
+        for index, spec in enumerate(known.signature.outputs):
+            tolerance = known.tolerances.get(spec.dtype, default_tolerance(spec.dtype))
             outputs = {name: runs[case][index] for name, runs in results.items()}
             rows.append(
                 Row(
@@ -113,15 +159,17 @@ def compare_ways(
                     shape_text(wanted[index]),
                     {name: difference(outputs[name], wanted[index], tolerance) for name in columns},
                     {name: _first_value(tensor) for name, tensor in outputs.items()},
+                    method,
                 )
             )
     return ParityReport(path, columns, len(results[expected]), tuple(rows), expected)
 
 
-def traced_in_python(path: str, device: str) -> Run:
-    """The TorchScript program of an archive as plain torch runs it."""
+def traced_in_python(path: str, device: str, method: str = FORWARD) -> Run:
+    """A method of the TorchScript program of an archive as plain torch runs it."""
     with torchscript_deprecation_ignored():
-        program = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+        module = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    program = getattr(module, method)
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         with torch.no_grad():
@@ -131,13 +179,19 @@ def traced_in_python(path: str, device: str) -> Run:
     return run
 
 
-def _in_predictor(archive: Archive, engine: str, device: str) -> Run:
-    signature = known_manifest(archive).signature
+def _in_predictor(archive: Archive, method: Method, engine: str, device: str) -> Run:
+    signature = method.signature
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         named = dict(zip([spec.name for spec in signature.inputs], inputs, strict=True))
         outputs = run_predictor(
-            archive.path, named, engine=engine, device=device, threads=torch.get_num_threads()
+            archive.path,
+            named,
+            engine=engine,
+            device=device,
+            threads=torch.get_num_threads(),
+            method=method.name,
+            seed=method.seed,
         )
         return [outputs[spec.name] for spec in signature.outputs]
 
@@ -171,8 +225,7 @@ def shape_text(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
 
 
-def _check_same_model(eager: Eager, manifest: Manifest, path: str) -> None:
-    signature = manifest.signature
+def _check_same_model(eager: Eager, signature: Signature, path: str) -> None:
     try:
         signature.check_inputs(list(eager.inputs.values()))
     except InputError as error:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kit.errors import ParityError
+from kit.method import FORWARD
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class Row:
     shape: str
     differences: dict[str, Difference]
     first_values: dict[str, str] = field(default_factory=dict)
+    method: str = FORWARD
 
 
 @dataclass(frozen=True)
 class ParityReport:
     """Outputs of one or more ways to run a model, against those of the eager model.
 
-    path: the archive. columns: the ways. cases: number of cases. rows: one for each output of each case.
+    path: the archive. columns: the ways. cases: number of cases, of all methods together. rows: one for each
+    output of each case.
     expected: what the ways are compared with, as the heading of its column.
     """
 
@@ -78,6 +81,11 @@ class ParityReport:
         return max((one.max_rel for one in self._differences()), default=0.0)
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods that ran, in order."""
+        return tuple(dict.fromkeys(row.method for row in self.rows))
+
+    @property
     def worst(self) -> str:
         """The largest difference in words."""
         if self.bit_equal:
@@ -89,8 +97,9 @@ class ParityReport:
         for row in self.rows:
             for column, one in row.differences.items():
                 if not one.within:
+                    method = "" if self.methods == (FORWARD,) else f"method '{row.method}', "
                     raise ParityError(
-                        f"{self.path}: case {row.case}, output '{row.output}': {column} differs from "
+                        f"{self.path}: {method}case {row.case}, output '{row.output}': {column} differs from "
                         f"{self.expected}: {one.reason}; if this is as it should be, widen `tolerances` in "
                         "the recipe"
                     )
@@ -110,9 +119,12 @@ class ParityReport:
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True)
 
     def __str__(self) -> str:
-        outputs = list(dict.fromkeys(row.output for row in self.rows))
-        counts = f"{_count(self.cases, 'case')}, {_count(len(outputs), 'output')}"
-        head = f"{self.path}: {counts} ({', '.join(outputs)})"
+        cases = _count(self.cases, "case")
+        if len(self.methods) > 1:
+            head = f"{self.path}: {_count(len(self.methods), 'method')} ({', '.join(self.methods)}), {cases}"
+        else:
+            outputs = list(dict.fromkeys(row.output for row in self.rows))
+            head = f"{self.path}: {cases}, {_count(len(outputs), 'output')} ({', '.join(outputs)})"
         verdict = "agrees" if self.passed else "DIFFERS"
         last = f"{verdict}; largest difference: {self.worst}"
         return "\n".join([head, "", *_table(self._cells()), "", last])
@@ -128,6 +140,9 @@ class ParityReport:
             else:
                 cells = [str(row.differences[way]) for way in ways]
             table.append([str(row.case), row.output, row.shape, *cells])
+        if len(self.methods) > 1:
+            methods = ["method", *(row.method for row in self.rows)]
+            table = [[method, *cells] for method, cells in zip(methods, table, strict=True)]
         return table
 
     def _differences(self) -> list[Difference]:
@@ -146,12 +161,13 @@ def _count(number: int, what: str) -> str:
 def _table(rows: list[list[str]]) -> list[str]:
     """Columns as wide as they must be; numbers to the right, names and verdicts to the left."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    case, shape = rows[0].index("case"), rows[0].index("shape")
+    right = (case, *range(shape + 1, len(widths) - 1))
     rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
-    right = range(3, len(widths) - 1)
     lines = []
     for row in rows:
         cells = [
-            cell.rjust(width) if index in right or index == 0 else cell.ljust(width)
+            cell.rjust(width) if index in right else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())

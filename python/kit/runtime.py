@@ -11,6 +11,7 @@ from torch import Tensor
 from kit.archive import Archive
 from kit.binding import native
 from kit.errors import ArchiveWarning, InputError
+from kit.method import FORWARD
 from kit.signature import Signature
 from kit.structure import bind, restore
 
@@ -23,10 +24,11 @@ class Model:
     run in parallel.
     """
 
-    def __init__(self, archive: Archive, engine: str, device: str) -> None:
+    def __init__(self, archive: Archive, engine: str, device: str, method: str = FORWARD) -> None:
         self.archive = archive
-        self._native = native.Model.load(archive._native, engine, device)
-        self._call = archive.signature.call if archive.signature is not None else None
+        self._native = native.Model.load(archive._native, engine, device, method=method)
+        self._signature = archive.manifest.method(method).signature if archive.manifest is not None else None
+        self._call = self._signature.call if self._signature is not None else None
         self._count = len(self._native.input_names)
         self._flat = self._call is None or self._call.flat
 
@@ -38,7 +40,12 @@ class Model:
     @property
     def signature(self) -> Signature | None:
         """Names, dtypes and shapes, or None where there is no manifest."""
-        return self.archive.signature
+        return self._signature
+
+    @property
+    def method(self) -> str:
+        """The name of the method that was loaded."""
+        return self._native.method
 
     @property
     def engine(self) -> str:
@@ -68,6 +75,10 @@ class Model:
         """Flat outputs for flat inputs, both in the signature's order."""
         return self._native.predict(inputs)
 
+    def seed(self, seed: int) -> None:
+        """Seed the random generators that the program draws from: torch's, of the whole process."""
+        self._native.seed(seed)
+
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
         if self._call is not None:
             return bind(self._call, args, kwargs)
@@ -79,23 +90,29 @@ class Model:
         return list(args)
 
     def __repr__(self) -> str:
-        return f"<kit.Model {self.name!r}, engine {self.engine}>"
+        method = "" if self.method == FORWARD else f", method {self.method}"
+        return f"<kit.Model {self.name!r}{method}, engine {self.engine}>"
 
 
 def _all_tensors(args: tuple[Any, ...]) -> bool:
     return all(isinstance(value, Tensor) for value in args)
 
 
-def load(path: str | os.PathLike[str], engine: str = "auto", device: str = "cpu") -> Model:
+def load(
+    path: str | os.PathLike[str] | Archive, engine: str = "auto", device: str = "cpu", method: str = FORWARD
+) -> Model:
     """Load a model into the C++ engine.
 
+    path: the file, or an opened archive; models of one Archive on one device share the weights.
     engine: "auto" takes the fastest program that the archive has and this host can run.
     device: "cpu", "cuda" or "cuda:N".
+    method: which method of the model.
 
-    Raises ArchiveError if the file is no sound archive, UnavailableError if the host lacks the engine or the
-    device. Warns with ArchiveWarning of what cannot be checked: that is all in a plain TorchScript file.
+    Raises ArchiveError if the file is no sound archive, UsageError if it has no such method, UnavailableError
+    if the host lacks the engine or the device. Warns with ArchiveWarning of what cannot be checked: that is
+    all in a plain TorchScript file.
     """
-    model = Model(Archive(path), engine, device)
+    model = Model(path if isinstance(path, Archive) else Archive(path), engine, device, method)
     for message in model.warnings:
         warnings.warn(message, ArchiveWarning, stacklevel=2)
     return model

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from kit.eager import Eager
 from kit.errors import InputError, TraceError
+from kit.guards.finding import Finding, refuse
+from kit.guards.state import not_repeatable
 from kit.recipe import Recipe
 from kit.signature import Dim, Signature, TensorSpec, dtype_name, resolve_dynamic
 from kit.structure import bind
@@ -16,6 +20,8 @@ from kit.values import random_like
 
 _PRIMES = (3, 11, 7, 2, 13, 5, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 _PROBES = 2
+_DRAWS = 3
+_PROBES_GIVEN = 4
 
 
 def infer_signature(eager: Eager, recipe: Recipe) -> Signature:
@@ -26,24 +32,64 @@ def infer_signature(eager: Eager, recipe: Recipe) -> Signature:
     come with random values. Raises TraceError if an output's dimension is neither, UsageError if the dims do
     not fit the example, InputError if a case of the recipe does not.
     """
-    examples = eager.inputs
-    shapes, dims = resolve_dynamic(
-        recipe.dynamic, {name: tuple(tensor.shape) for name, tensor in examples.items()}
-    )
-    inputs = tuple(
-        TensorSpec(name, dtype_name(examples[name].dtype), shape) for name, shape in shapes.items()
-    )
-    known = example_sizes(inputs, examples)
+    declared = declared_inputs(eager, recipe)
+    known = example_sizes(declared.inputs, eager.inputs)
     tried = [known]
-    results = [eager.run(list(examples.values()), "the example")]
-    for sizes, tensors in _probes(Signature(inputs, (), dims, eager.call), eager, recipe, known):
-        results.append(eager.run(tensors, describe(sizes)))
-        tried.append(sizes)
+    results = [eager.run(list(eager.inputs.values()), "the example")]
+    _check_repeatable(eager, results[0])
+    for sizes, tensors in probes(declared, eager, recipe):
+        if sizes != known:
+            results.append(_at_other_sizes(eager, tensors, sizes, known, recipe))
+            tried.append(sizes)
     outputs = tuple(
-        TensorSpec(name, dtype_name(runs[0].dtype), tuple(_output_shape(name, runs, tried, dims)))
+        TensorSpec(name, dtype_name(runs[0].dtype), tuple(_output_shape(name, runs, tried, declared.dims)))
         for name, runs in zip(eager.outputs, zip(*results, strict=True), strict=True)
     )
-    return Signature(inputs, outputs, dims, eager.call)
+    return replace(declared, outputs=outputs)
+
+
+def _at_other_sizes(
+    eager: Eager,
+    tensors: Sequence[Tensor],
+    sizes: Mapping[str, int],
+    known: Mapping[str, int],
+    recipe: Recipe,
+) -> list[Tensor]:
+    """Outputs at sizes that are not the example's. If only these make it fail, a size is written down."""
+    try:
+        return eager.run(tensors, describe(sizes))
+    except TraceError as error:
+        finding = error.findings[0] if error.findings else None
+        if finding is None or finding.rule != "fails":
+            raise
+        declared = declared_inputs(eager, recipe)
+        for number in range(_DRAWS):  # if these fail too, it is the values
+            other = random_like(declared.inputs, list(eager.inputs.values()), known, recipe.seed + number)
+            eager.run(other, "other values")
+        problem = (
+            f"{finding.problem}; it runs for {describe(known)}, so a size of the example is written here"
+        )
+        remedy = "take it from the input, as x.shape[0], or from -1; or declare the dim fixed"
+        baked = Finding("baked-size", problem, remedy, finding.place)
+        raise TraceError(str(baked), [baked]) from error
+
+
+def declared_inputs(eager: Eager, recipe: Recipe) -> Signature:
+    """The signature as far as the recipe declares it: inputs, dims and nesting, and no outputs."""
+    shapes, dims = resolve_dynamic(
+        recipe.dynamic, {name: tuple(tensor.shape) for name, tensor in eager.inputs.items()}
+    )
+    inputs = tuple(
+        TensorSpec(name, dtype_name(eager.inputs[name].dtype), shape) for name, shape in shapes.items()
+    )
+    return Signature(inputs, (), dims, eager.call)
+
+
+def _check_repeatable(eager: Eager, outputs: Sequence[Tensor]) -> None:
+    for name, one, other in zip(eager.outputs, outputs, eager.example_outputs, strict=True):
+        same = torch.equal(one, other) or torch.allclose(one, other, 0, 0, equal_nan=True)
+        if one.shape != other.shape or not same:
+            refuse([not_repeatable(name, "the example")])
 
 
 def given_inputs(signature: Signature, recipe: Recipe) -> list[list[Tensor]]:
@@ -84,23 +130,20 @@ def describe(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
-def _probes(
-    signature: Signature, eager: Eager, recipe: Recipe, known: Mapping[str, int]
-) -> list[tuple[dict[str, int], list[Tensor]]]:
-    """Sizes of the dims to try beside the example's, and inputs of these sizes."""
-    if not signature.dims:
-        return []
+def probes(signature: Signature, eager: Eager, recipe: Recipe) -> list[tuple[dict[str, int], list[Tensor]]]:
+    """Other inputs than the example's, at other sizes of the dims where there are dims."""
+    examples = list(eager.inputs.values())
+    known = example_sizes(signature.inputs, eager.inputs)
     given = [
         (example_sizes(signature.inputs, dict(zip(eager.inputs, tensors, strict=True))), tensors)
         for tensors in given_inputs(signature, recipe)
     ]
-    if given and all(any(sizes[dim.name] != known[dim.name] for sizes, _ in given) for dim in signature.dims):
-        return given
-    examples = list(eager.inputs.values())
-    return [
-        (sizes, random_like(signature.inputs, examples, sizes, recipe.seed))
-        for sizes in _fresh_sizes(signature.dims, known)
-    ]
+    # At sizes 0 and 1 a model may go another way that makes no difference: these are for the cases to prove.
+    for chosen in ([one for one in given if min(one[0].values(), default=2) > 1][:_PROBES_GIVEN], given):
+        if chosen and all(any(at[dim.name] != known[dim.name] for at, _ in chosen) for dim in signature.dims):
+            return chosen
+    tries = list(_fresh_sizes(signature.dims, known)) if signature.dims else [known]
+    return [(sizes, random_like(signature.inputs, examples, sizes, recipe.seed)) for sizes in tries]
 
 
 def _fresh_sizes(dims: Sequence[Dim], known: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -46,3 +46,37 @@ def evaluating(module: torch.nn.Module | None) -> Iterator[None]:
     finally:
         for part, training in flags:
             part.training = training
+
+
+@contextmanager
+def training(module: torch.nn.Module | None) -> Iterator[None]:
+    """Training mode, in which batch norms neither read nor change their running statistics; as before at
+    the end."""
+    parts = list(module.modules()) if module is not None else []
+    saved = [
+        (part, name, part.__dict__[name])
+        for part in parts
+        for name in ("training", "track_running_stats")
+        if name in part.__dict__
+    ]
+    try:
+        for part, name, _ in saved:
+            setattr(part, name, name == "training")
+        yield
+    finally:
+        for part, name, value in saved:
+            setattr(part, name, value)
+
+
+@contextmanager
+def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
+    """The plain attributes of a module and its submodules as before at the end: what a model keeps on itself
+    while it is traced (`self.size = x.shape[0]`) belongs to the trace, and means nothing after it."""
+    saved = [(part, dict(part.__dict__)) for part in module.modules()]
+    try:
+        yield
+    finally:
+        for part, attributes in saved:
+            for name in part.__dict__.keys() - attributes.keys():
+                del part.__dict__[name]
+            part.__dict__.update(attributes)

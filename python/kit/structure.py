@@ -2,23 +2,38 @@
 
 A structure is plain JSON: {"tensor": i}, {"tuple": [...]}, {"list": [...]}, {"dict": {...}} or
 {"constant": value}. A named tuple is a tuple with "fields" beside it; a dict has its "keys" beside it, as
-JSON keeps no order. Knows no torch: what counts as a tensor is asked of `is_tensor`.
+JSON keeps no order; a dataclass is a dict with its name as "dataclass" beside it; a number that is an input
+is a tensor with the kind of number as "scalar" beside it. Knows no torch: what counts as a tensor is asked of
+`is_tensor`.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 from kit.errors import InputError, TraceError
 
 Structure = dict[str, Any]
 Constant = (type(None), bool, int, float, str)
+SCALARS: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
+"""Numbers that can be inputs. As a tensor they have no dimensions, and the dtype bool, int64 or float64."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number among the arguments that is an input: its kind, a key of SCALARS, and the 0-dimensional
+    tensor that stands for it."""
+
+    kind: str
+    tensor: Any
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,8 @@ class Call:
     @property
     def flat(self) -> bool:
         """Whether all arguments are tensors, positional and not nested."""
-        return not self.kwargs["dict"] and all("tensor" in node for node in self.args["tuple"])
+        nodes = self.args["tuple"]
+        return not self.kwargs["dict"] and all("tensor" in node and "scalar" not in node for node in nodes)
 
 
 def is_tensor(value: object) -> bool:
@@ -66,6 +82,9 @@ def _flatten(
     if is_tensor(value):
         leaves.append((name(path), value))
         return {"tensor": len(leaves) - 1}
+    if isinstance(value, Scalar):
+        leaves.append((name(path), value.tensor))
+        return {"tensor": len(leaves) - 1, "scalar": value.kind}
     if isinstance(value, float) and not math.isfinite(value):
         raise TraceError(f"{_at(where, path)} is {value}, which a manifest cannot hold; pass it as a tensor")
     if isinstance(value, Constant):
@@ -78,19 +97,23 @@ def _flatten(
             )
         entries = {key: _flatten(item, where, (*path, key), name, leaves) for key, item in value.items()}
         return {"dict": entries, "keys": list(entries)}
+    if _is_record(value):
+        given = {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type]
+        entries = {key: _flatten(item, where, (*path, key), name, leaves) for key, item in given.items()}
+        return {"dict": entries, "keys": list(entries), "dataclass": type(value).__name__}
     if isinstance(value, (tuple, list)):
-        fields = getattr(value, "_fields", None)
-        steps = fields if fields is not None else [str(index) for index in range(len(value))]
+        names = getattr(value, "_fields", None)
+        steps = names if names is not None else [str(index) for index in range(len(value))]
         nodes = [
             _flatten(item, where, (*path, step), name, leaves)
             for step, item in zip(steps, value, strict=True)
         ]
-        if fields is not None:
-            return {"tuple": nodes, "fields": list(fields)}
+        if names is not None:
+            return {"tuple": nodes, "fields": list(names)}
         return {"tuple": nodes} if isinstance(value, tuple) else {"list": nodes}
     raise TraceError(
         f"{_at(where, path)} is a {type(value).__module__}.{type(value).__qualname__}; use tensors, None, "
-        "bool, int, float and str, and tuples, lists and dicts of these"
+        "bool, int, float and str, and tuples, lists, dicts and dataclasses of these"
     )
 
 
@@ -108,16 +131,36 @@ def leaf_indices(structure: Any) -> list[int]:
     if not isinstance(value, wanted) or (kind == "tensor" and (isinstance(value, bool) or value < 0)):
         raise ValueError(f"a '{kind}' of the structure is {value!r}")
     if kind == "tensor":
+        if structure.get("scalar", "int") not in SCALARS:
+            raise ValueError(f"a 'scalar' of the structure is {structure['scalar']!r}")
         return [value]
     if kind == "constant":
         return []
-    keys, fields = structure.get("keys"), structure.get("fields")
+    keys, names = structure.get("keys"), structure.get("fields")
     if keys is not None and (kind != "dict" or not _texts(keys) or sorted(keys) != sorted(value)):
         raise ValueError("'keys' of the structure are not those of their dict")
-    if fields is not None and (kind != "tuple" or not _texts(fields) or len(fields) != len(value)):
+    if names is not None and (kind != "tuple" or not _texts(names) or len(names) != len(value)):
         raise ValueError("'fields' of the structure are not as many as the entries of their tuple")
+    named = structure.get("dataclass")
+    if named is not None and not (
+        kind == "dict" and _texts([named, *value]) and _identifiers([named, *value])
+    ):
+        raise ValueError("a 'dataclass' of the structure is not beside a dict, or has names that are none")
     children = value.values() if kind == "dict" else value
     return [leaf for child in children for leaf in leaf_indices(child)]
+
+
+def scalar_kinds(structure: Structure) -> dict[int, str]:
+    """The kinds of the numbers that are inputs, by the index of the input."""
+    if "scalar" in structure:
+        return {structure["tensor"]: structure["scalar"]}
+    children: Any = structure.get("tuple") or structure.get("list") or structure.get("dict") or ()
+    nodes = children.values() if isinstance(children, dict) else children
+    return {index: kind for node in nodes for index, kind in scalar_kinds(node).items()}
+
+
+def _identifiers(names: Sequence[str]) -> bool:
+    return all(name.isidentifier() and not iskeyword(name) for name in names)
 
 
 def _texts(value: object) -> bool:
@@ -126,10 +169,17 @@ def _texts(value: object) -> bool:
 
 def rebuild(value: Any, tensors: Iterator[Any]) -> Any:
     """A copy of the nest `value` in which the tensors are replaced, in their flat order."""
-    if is_tensor(value):
+    if is_tensor(value) or isinstance(value, Scalar):
         return next(tensors)
+    if _is_record(value) and not isinstance(value, Mapping):
+        result = copy.copy(value)
+        for one in fields(value):
+            object.__setattr__(result, one.name, rebuild(getattr(value, one.name), tensors))
+        return result
     if isinstance(value, Mapping):
         items = {key: rebuild(item, tensors) for key, item in value.items()}
+        if _is_record(value):  # a dict that is a dataclass too, as outputs of transformers are
+            return type(value)(**items)
         return items if type(value) is dict else type(value)(items)  # type: ignore[call-arg]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*[rebuild(item, tensors) for item in value])
@@ -141,23 +191,36 @@ def rebuild(value: Any, tensors: Iterator[Any]) -> Any:
 def restore(structure: Structure, tensors: Sequence[Any]) -> Any:
     """The nest that the structure describes, with `tensors` at its leaves."""
     if "tensor" in structure:
-        return tensors[structure["tensor"]]
+        tensor = tensors[structure["tensor"]]
+        return tensor.item() if "scalar" in structure else tensor
     if "constant" in structure:
         return structure["constant"]
     if "dict" in structure:
         nodes: dict[str, Structure] = structure["dict"]
         order: list[str] = structure.get("keys", list(nodes))
-        return {key: restore(nodes[key], tensors) for key in order}
+        items = {key: restore(nodes[key], tensors) for key in order}
+        named = structure.get("dataclass")
+        return _record(named, tuple(order))(**items) if named else items
     if "list" in structure:
         return [restore(node, tensors) for node in structure["list"]]
-    items = tuple(restore(node, tensors) for node in structure["tuple"])
-    fields = structure.get("fields")
-    return _named_tuple(tuple(fields))._make(items) if fields else items
+    entries = tuple(restore(node, tensors) for node in structure["tuple"])
+    names = structure.get("fields")
+    return _named_tuple(tuple(names))._make(entries) if names else entries
 
 
 @cache
 def _named_tuple(fields: tuple[str, ...]) -> Any:
     return namedtuple("Output", fields, rename=True)
+
+
+@cache
+def _record(name: str, names: tuple[str, ...]) -> Any:
+    return make_dataclass(name, names)
+
+
+def _is_record(value: object) -> bool:
+    """Whether the value is an object of a dataclass."""
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def match(structure: Structure, value: Any, where: str) -> list[Any]:
@@ -169,6 +232,8 @@ def match(structure: Structure, value: Any, where: str) -> list[Any]:
 
 def _match(structure: Structure, value: Any, where: str, found: dict[int, Any]) -> None:
     if "tensor" in structure:
+        if "scalar" in structure:
+            value = _number(structure["scalar"], value, where)
         if not is_tensor(value):
             raise InputError(f"{where}: wanted a tensor, came {_describe(value)}; give a torch.Tensor")
         found[structure["tensor"]] = value
@@ -181,6 +246,8 @@ def _match(structure: Structure, value: Any, where: str, found: dict[int, Any]) 
             )
     elif "dict" in structure:
         nodes = structure["dict"]
+        if _is_record(value) and not isinstance(value, Mapping):
+            value = {one.name: getattr(value, one.name) for one in fields(value)}
         if not isinstance(value, Mapping) or set(value) != set(nodes):
             keys = ", ".join(nodes) or "none"
             raise InputError(f"{where}: wanted a dict with the keys {keys}, came {_describe(value)}")
@@ -193,6 +260,25 @@ def _match(structure: Structure, value: Any, where: str, found: dict[int, Any]) 
             raise InputError(f"{where}: wanted a {kind} of {len(nodes)}, came {_describe(value)}")
         for index, (node, item) in enumerate(zip(nodes, value, strict=True)):
             _match(node, item, f"{where}.{index}", found)
+
+
+def scalar(value: Any) -> Scalar:
+    """The number as an input."""
+    torch = sys.modules["torch"]
+    kind = next(name for name, type_ in SCALARS.items() if type(value) is type_)
+    dtypes = {"bool": torch.bool, "int": torch.int64, "float": torch.float64}
+    return Scalar(kind, torch.tensor(value, dtype=dtypes[kind]))
+
+
+def _number(kind: str, value: Any, where: str) -> Any:
+    """The tensor for a number that is an input; a 0-dimensional tensor is taken as it is."""
+    if is_tensor(value):
+        return value
+    if kind == "float" and type(value) is int:
+        value = float(value)
+    if type(value) is not SCALARS[kind]:
+        raise InputError(f"{where}: wanted a number of type {kind}, came {_describe(value)}; give one")
+    return scalar(value).tensor
 
 
 def bind(call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:

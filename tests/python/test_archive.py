@@ -24,6 +24,7 @@ import kit
 from kit.archive import ALIGNMENT, Archive, member_infos, size_text, write_archive
 from kit.errors import ArchiveError, UnavailableError, UsageError
 from kit.manifest import MEMBER, Manifest, ProgramInfo
+from kit.method import Method
 from kit.signature import Signature
 
 MEMBERS = {"data.pkl": b"12345", "data/0": b"", "code/__torch__.py": b"x" * 1000, "größe": b"\xff"}
@@ -31,7 +32,8 @@ MEMBERS = {"data.pkl": b"12345", "data/0": b"", "code/__torch__.py": b"x" * 1000
 
 def manifest(members: dict[str, bytes]) -> Manifest:
     program = ProgramInfo("torchscript", "any", "2.13.0")
-    return Manifest("m", Signature((), ()), (program,), 0, {}, member_infos(members))
+    method = Method("forward", Signature((), ()), 0, {})
+    return Manifest("m", (method,), (program,), member_infos(members))
 
 
 def write(path: Path, members: dict[str, bytes] | None = None, check: Any = lambda path: path) -> Any:

@@ -1,4 +1,4 @@
-"""Golden cases, the sizes and values in them, and the shapes of outputs."""
+"""Golden cases, and the names and shapes of what is in them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.cases import Case, case_sizes, encode, make_cases
+from kit.cases import Case, encode, make_cases
 from kit.eager import Eager
 from kit.errors import InputError, TraceError, UsageError
 from kit.recipe import Recipe
 from kit.shapes import infer_signature
 from kit.signature import Dim, Signature, TensorSpec
-from kit.values import random_like
 
 X = torch.tensor([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]])
 
@@ -41,10 +40,10 @@ def test_the_first_case_is_the_example_and_the_others_are_of_several_sizes() -> 
     assert signature.outputs == (TensorSpec("output", "float32", ("batch", 3)),)
     assert len(cases) == 8
     assert torch.equal(cases[0].inputs[0], X)
-    assert [case.inputs[0].shape[0] for case in cases] == [2, 1, 2, 3, 5, 8, 13, 21]
+    assert [case.inputs[0].shape[0] for case in cases] == [2, 1, 2, 4096, 64, 3, 5, 8]
     for case in cases:
         assert torch.equal(case.outputs[0], case.inputs[0] * 2)
-    assert cases[4].what == "case 4 (batch = 5)"
+    assert cases[4].what == "case 4 (batch = 64)"
 
 
 def test_the_global_generator_is_not_used_and_the_seed_decides() -> None:
@@ -55,56 +54,6 @@ def test_the_global_generator_is_not_used_and_the_seed_decides() -> None:
     assert all(torch.equal(a.inputs[0], b.inputs[0]) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[1].inputs[0], other[1].inputs[0])
     assert not torch.equal(first[1].inputs[0], first[2].inputs[0])
-
-
-@pytest.mark.parametrize(
-    ("least", "most", "sizes"),
-    [
-        (0, 4096, [0, 1, 2, 3, 5, 8, 13]),
-        (1, 4, [1, 2, 3, 1, 2, 3, 1]),
-        (7, 7, [7] * 7),
-        (30, 4096, [30, 34, 55, 30, 34, 55, 30]),
-        (1000, 1004, [1000, 1001, 1002, 1003, 1000, 1001, 1002]),
-    ],
-)
-def test_sizes_stay_in_the_range(least: int, most: int, sizes: list[int]) -> None:
-    signature = Signature((TensorSpec("x", "int8", ("n",)),), (), (Dim("n", least, most),))
-    assert [at["n"] for at in case_sizes(signature, 7)] == sizes
-
-
-def test_large_cases_are_kept_small() -> None:
-    spec = TensorSpec("x", "float32", ("n", "m", 256))
-    signature = Signature((spec,), (), (Dim("n"), Dim("m")))
-    for sizes in case_sizes(signature, 20):
-        assert sizes["n"] * sizes["m"] * 256 * 4 <= 1 << 20
-
-
-def test_values_resemble_the_example() -> None:
-    examples = [
-        torch.randn(1000, generator=torch.Generator().manual_seed(0)) * 3 + 100,
-        torch.tensor([3, 9, 5]),
-        torch.tensor([True, True, True, False]),
-        torch.zeros(2, 2),
-        torch.tensor([torch.nan, torch.inf, 2.0, 4.0], dtype=torch.float16),
-        torch.empty(0, dtype=torch.uint8),
-        torch.tensor([2**63 - 1]),
-        torch.tensor([1 + 2j, 3 + 4j]),
-        torch.tensor([60000.0, -60000.0], dtype=torch.float16),
-    ]
-    specs = [TensorSpec(str(i), str(t.dtype)[6:], ("n",)) for i, t in enumerate(examples)]
-    normal, whole, logic, constant, half, empty, large, complex_, wide = random_like(
-        specs, examples, {"n": 4000}, 0
-    )
-    assert abs(normal.mean() - 100) < 0.5
-    assert abs(normal.std() - 3) < 0.3
-    assert set(whole.tolist()) == set(range(3, 10))
-    assert abs(logic.float().mean() - 0.75) < 0.05
-    assert 0.9 < constant.std() < 1.1
-    assert half.isfinite().all()
-    assert empty.dtype == torch.uint8
-    assert large.dtype == torch.int64
-    assert complex_.dtype == torch.complex64
-    assert wide.isfinite().all()
 
 
 def test_cases_of_the_recipe() -> None:
@@ -150,7 +99,7 @@ def test_views_and_aliases_are_stored_as_copies() -> None:
 def test_a_model_that_changes_its_input_is_refused_and_the_example_is_not_changed() -> None:
     x, y = X.clone(), X.clone()
     with pytest.raises(
-        TraceError, match="in_place changes its input 'y' in place for the example; work on a copy"
+        TraceError, match=r"`y\[:1\]\.mul_\(2\)`: the input 'y' is changed in place for the example"
     ):
         made(in_place, (x, y))
     assert torch.equal(x, X)
@@ -224,7 +173,7 @@ def test_output_dims_are_found_by_running_at_several_sizes() -> None:
             lambda x: (x, len(x)),
             "returns another structure for batch = 3 than for the example: .tensor, 3. inst",
         ),
-        (lambda x: x.view(2, 3), r"test_cases.py:\d+: <lambda> fails for batch = 3: RuntimeError: shape"),
+        (lambda x: x.view(2, 3), r"test_cases.py:\d+: .*: <lambda> fails for batch = 3: RuntimeError: shape"),
         (lambda x: x[: max(1, min(len(x), 4))], "dimension 0 varies but is the size of no dim"),
     ],
 )
@@ -235,9 +184,9 @@ def test_outputs_that_do_not_follow_the_dims(model: Any, message: str) -> None:
 
 def test_a_case_whose_output_does_not_follow_the_dims() -> None:
     def model(x: Tensor) -> Tensor:
-        return x[1:] if len(x) == 21 else x
+        return x[1:] if len(x) == 64 else x
 
-    with pytest.raises(TraceError, match=r"case 7 \(batch = 21\): output 'output'"):
+    with pytest.raises(TraceError, match=r"case 4 \(batch = 64\): output 'output'"):
         made(model, dynamic=batch())
 
 
@@ -247,7 +196,7 @@ def test_a_case_whose_output_does_not_follow_the_dims() -> None:
         (lambda x: None, "returns no tensor but None"),
         (lambda x: ({x},), "the output.0 is a builtins.set"),
         (lambda x: x.to_sparse(), "output 'output' is no dense tensor"),
-        (lambda x: 1 / 0, r"test_cases.py:\d+: <lambda> fails for the example: ZeroDivisionError"),
+        (lambda x: 1 / 0, r"test_cases.py:\d+: .*: <lambda> fails for the example: ZeroDivisionError"),
     ],
 )
 def test_models_without_proper_outputs(model: Any, message: str) -> None:

@@ -82,3 +82,21 @@ def test_the_table_without_values_shows_differences() -> None:
     assert APART.reason in text
     assert MISSHAPEN.reason in text
     assert text.splitlines()[-1] == "DIFFERS; largest difference: 0.5 absolute, 0.25 relative"
+
+
+def test_several_methods_have_a_column() -> None:
+    rows = tuple(
+        Row(0, "output", "float32[3]", {"way": one}, method=method)
+        for method, one in (("forward", EQUAL), ("encode", APART))
+    )
+    one = ParityReport("model.pt", ("way",), 2, rows)
+    assert str(one).splitlines()[:6] == [
+        "model.pt: 2 methods (forward, encode), 2 cases",
+        "",
+        "method   case  output  shape       way",
+        f"───────  ────  ──────  ──────────  {'─' * len(APART.reason)}",
+        "forward     0  output  float32[3]  bit-equal",
+        f"encode      0  output  float32[3]  {APART.reason}",
+    ]
+    with pytest.raises(ParityError, match="method 'encode', case 0, output 'output': way differs"):
+        one.raise_for_failure()

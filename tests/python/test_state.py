@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from kit.state import evaluating, random_state_kept
+from kit.state import attributes_kept, evaluating, random_state_kept, training
 
 
 def draw() -> tuple[float, float, float]:
@@ -92,3 +92,35 @@ def test_a_frozen_module_has_none() -> None:
 def test_a_function_has_no_flags() -> None:
     with evaluating(None):
         assert not torch.is_grad_enabled()
+
+
+def test_training_mode_leaves_running_statistics_alone() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2))).eval()
+    norm: Any = model[0]
+    x = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
+    with training(model):
+        assert flags(model) == [True] * 5
+        torch.testing.assert_close(norm(x), torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+    assert flags(model) == [False] * 5
+    assert norm.track_running_stats
+    assert norm.running_mean.tolist() == [0.0, 0.0]
+    assert int(norm.num_batches_tracked) == 0
+
+    def fail() -> None:
+        with training(model):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert flags(model) == [False] * 5
+    assert norm.track_running_stats
+
+
+def test_what_a_model_keeps_on_itself_is_dropped() -> None:
+    model: Any = nn.Sequential(nn.Linear(1, 1))
+    model.size = 3
+    with attributes_kept(model):
+        model.size = 4
+        model[0].last = torch.ones(1)
+    assert model.size == 3
+    assert not hasattr(model[0], "last")

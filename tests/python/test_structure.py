@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +14,7 @@ from torch import Tensor
 
 from kit.errors import InputError, TraceError
 from kit.structure import Call, Structure, bind, flatten, leaf_indices, match, rebuild, restore
-
-
-class Point(NamedTuple):
-    x: Tensor
-    y: Tensor
-
+from tests.python.records import Batch, ModelOutput, Options, Point
 
 A, B, C = torch.tensor(1.0), torch.tensor(2.0), torch.tensor(3.0)
 
@@ -64,6 +60,60 @@ def test_a_named_tuple_comes_back_with_its_fields() -> None:
     restored = restore(structure, [A, B])
     assert (restored.x, restored.y) == (A, B)
     assert restored == Point(A, B)
+
+
+def test_a_dataclass_is_a_dict_with_its_name_beside_it() -> None:
+    structure, leaves = flat(Batch(A, Options(B)))
+    assert [name for name, _ in leaves] == ["x", "options.gain"]
+    assert structure["dataclass"] == "Batch"
+    assert structure["dict"]["options"] == {
+        "dict": {
+            "gain": {"tensor": 1},
+            "bias": {"constant": None},
+            "mode": {"constant": "linear"},
+            "steps": {"constant": 3},
+        },
+        "keys": ["gain", "bias", "mode", "steps"],
+        "dataclass": "Options",
+    }
+    restored = restore(structure, [A, B])
+    assert type(restored).__name__ == "Batch"
+    assert (restored.x, restored.options.gain, restored.options.bias) == (A, B, None)
+    assert (restored.options.mode, restored.options.steps) == ("linear", 3)
+
+
+def test_rebuild_keeps_a_dataclass_frozen_and_what_init_does_not_take() -> None:
+    options = Options(A, mode="cubic")
+    object.__setattr__(options, "steps", 9)
+    batch = Batch(B, options)
+    rebuilt = rebuild(batch, iter([C, B]))
+    assert isinstance(rebuilt, Batch)
+    assert rebuilt.x is C
+    assert (rebuilt.options.gain, rebuilt.options.mode, rebuilt.options.steps) == (B, "cubic", 9)
+    assert (batch.x, options.gain) == (B, A)
+    with pytest.raises(FrozenInstanceError):
+        rebuilt.options.mode = "linear"  # type: ignore[misc]
+
+
+def test_a_dataclass_matches_by_its_fields() -> None:
+    structure, _ = flat(Batch(A, Options(B)))
+    assert match(structure, Batch(B, Options(C)), "it") == [B, C]
+    given = {"options": {"steps": 3, "mode": "linear", "bias": None, "gain": C}, "x": B}
+    assert match(structure, given, "it") == [B, C]
+    with pytest.raises(InputError, match=r"it\.options\.bias: it was fixed at export as None"):
+        match(structure, Batch(B, Options(C, C)), "it")
+    with pytest.raises(InputError, match=r"it\.options: wanted a dict with the keys gain, .*, came a Tensor"):
+        match(structure, Batch(B, C), "it")  # type: ignore[arg-type]
+
+
+def test_a_dict_that_is_a_dataclass_has_the_entries_of_the_dict() -> None:
+    value = ModelOutput(logits=A, hidden=(B, C))
+    structure, leaves = flat(value)
+    assert [name for name, _ in leaves] == ["logits", "hidden.0", "hidden.1"]
+    assert restore(structure, [A, B, C]) == {"logits": A, "hidden": (B, C)}
+    rebuilt = rebuild(value, iter([C, B, A]))
+    assert isinstance(rebuilt, ModelOutput)
+    assert (rebuilt.logits, rebuilt["hidden"], rebuilt.loss) == (C, (B, A), None)
 
 
 def test_rebuild_keeps_the_types() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
+import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,77 +14,108 @@ from torch.jit._trace import TracerWarning
 
 from kit.eager import Eager
 from kit.errors import Error, TraceError
-from kit.programs.deprecation import ignore_torchscript_deprecation
-from kit.source import display_path, one_line, raised_at
+from kit.guards.evidence import Trace
+from kit.guards.recorder import Recorder
+from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
+from kit.source import is_own, one_line, raised_at
+from kit.state import attributes_kept
 
 ENGINE = "torchscript"
 TARGET = "any"
 
+# Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
+_HARMLESS = ("Iterating over a tensor", "registered as constants in the trace")
 
-def trace(eager: Eager) -> torch.jit.ScriptModule:
-    """Record the model on its example. Call it in evaluation mode, without gradients.
+
+def trace(
+    eager: Eager,
+    tensors: Sequence[Tensor] | None = None,
+    what: str = "the example",
+    sizes: Mapping[str, int] | None = None,
+) -> Trace:
+    """Record the model on flat inputs, by default those of its example. Call it in evaluation mode, without
+    gradients.
 
     A module that takes flat tensors and returns a tensor or a flat tuple is traced as it is, so that
     `torch.jit.load` gives a program that is called like the model; any other goes through a module that does.
-    Raises TraceError if the model does what a trace cannot hold.
+    What the trace cannot hold is for the guards to find. Raises TraceError if the model cannot be run so.
     """
+    given = list(eager.inputs.values()) if tensors is None else tensors
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
-        return eager.module
-    module = eager.module if eager.direct and eager.module is not None else _flat(eager)
-    example = tuple(tensor.clone() for tensor in eager.inputs.values())
+        return Trace(eager.module, eager.module.inlined_graph, what, sizes or {})
+    module = eager.module if eager.direct and eager.module is not None else flat_module([eager])
+    recorder = Recorder(list(eager.inputs))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        TracerWarning.ignore_lib_warnings()  # type: ignore[no-untyped-call]
-        ignore_torchscript_deprecation()
-        try:
-            program = torch.jit.trace(  # type: ignore[no-untyped-call]
-                module, example, check_trace=False, _store_inputs=False
+        program = _record(module, {"forward": given}, eager.name, recorder)
+    lost = []
+    for warning in caught:
+        ours = issubclass(warning.category, TracerWarning)  # what else the model warns of, eager has said
+        if ours and not any(text in str(warning.message) for text in _HARMLESS):
+            reason = str(warning.message).split(". ")[0]
+            lost.append((reason, warning.filename, warning.lineno))
+    graph = program.inlined_graph
+    return Trace(program, graph, what, sizes or {}, recorder.events, (), lost)
+
+
+def trace_methods(methods: Mapping[str, Eager]) -> torch.jit.ScriptModule:
+    """One program with several methods of a model, each recorded on its example."""
+    module = flat_module(list(methods.values()), list(methods))
+    examples = {name: list(eager.inputs.values()) for name, eager in methods.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TracerWarning)  # the guards have seen each method
+        program: torch.jit.ScriptModule = _record(module, examples, next(iter(methods.values())).name, None)
+    return program
+
+
+def copied(program: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+    """The program anew, with nothing in common with the old one."""
+    buffer = io.BytesIO()
+    with torchscript_deprecation_ignored():
+        torch.jit.save(program, buffer)
+        buffer.seek(0)
+        return torch.jit.load(buffer)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _record(
+    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str, recorder: Recorder | None
+) -> Any:
+    TracerWarning.ignore_lib_warnings()  # type: ignore[no-untyped-call]
+    ignore_torchscript_deprecation()
+    given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
+    try:
+        with attributes_kept(module), recorder or nullcontext():
+            return torch.jit.trace_module(  # type: ignore[no-untyped-call]
+                module, given, check_trace=False, _store_inputs=False
             )
-        except Error:
+    except Error:
+        raise
+    except Exception as error:
+        if is_own(error):
             raise
-        except Exception as error:
-            where = raised_at(error) or eager.name
-            raise TraceError(f"{where}: it cannot be traced: {one_line(error)}") from error
-    _refuse_lost_paths(caught)
-    return program  # type: ignore[no-any-return]
+        where = raised_at(error) or name
+        raise TraceError(f"{where}: it cannot be traced: {one_line(error)}") from error
 
 
-def _flat(eager: Eager) -> nn.Module:
+def flat_module(eagers: Sequence[Eager], names: Sequence[str] = ("forward",)) -> nn.Module:
+    """A module whose methods take and return flat tensors, and nest them for the model."""
+
     class Flat(nn.Module):
-        """Takes and returns flat tensors, and nests them for the model."""
-
         def __init__(self) -> None:
             super().__init__()
-            if eager.module is not None:
-                self.model = eager.module
+            if eagers[0].module is not None:
+                self.model = eagers[0].module
 
-        def forward(self, *tensors: Tensor) -> Any:
-            args, kwargs = eager.rebuild(tensors)
-            outputs = eager.flat_output(eager.function(*args, **kwargs))
-            return outputs[0] if "tensor" in eager.call.output else tuple(outputs)
-
+    for name, eager in zip(names, eagers, strict=True):
+        setattr(Flat, name, _method(eager))
     return Flat()
 
 
-def _refuse_lost_paths(caught: Sequence[warnings.WarningMessage]) -> None:
-    """Raise TraceError if torch warned that the trace may not hold for other inputs; pass on other warnings.
+def _method(eager: Eager) -> Any:
+    def method(self: nn.Module, *tensors: Tensor) -> Any:
+        with eager.mode():
+            args, kwargs = eager.rebuild(tensors)
+            outputs = eager.flat_output(eager.function(*args, **kwargs))
+        return outputs[0] if "tensor" in eager.call.output else tuple(outputs)
 
-    That a tensor made from Python numbers becomes a constant is as it should be: what the numbers came from
-    has a warning of its own.
-    """
-    lost = []
-    for warning in caught:
-        if not issubclass(warning.category, TracerWarning):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif "registered as constants in the trace" not in str(warning.message):
-            lost.append(warning)
-    if lost:
-        first = lost[0]
-        code = linecache.getline(first.filename, first.lineno).strip()
-        reason = str(first.message).split(". ")[0]
-        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        raise TraceError(
-            f"{display_path(first.filename)}:{first.lineno}: `{code}`: {reason}{more}; the trace would keep "
-            "what it gave for the example: express it with tensor operations such as torch.where, or "
-            "compile this part with torch.jit.script"
-        )
+    return method

@@ -1,0 +1,109 @@
+"""What each command of `python -m kit` does. Nothing of torch is imported before a command needs it."""
+
+from __future__ import annotations
+
+import argparse
+
+from kit.errors import TraceError, UnavailableError, UsageError
+
+
+def say(text: object) -> None:
+    """Print, and find out now, not when Python exits, if it cannot be written."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnavailableError(f"cannot write <stdout>: {reason}; make room, or write elsewhere") from error
+
+
+def export(options: argparse.Namespace) -> int:
+    """Export, and print the summary."""
+    from kit.exporter import export_with_report
+    from kit.summary import summary
+
+    programs = options.programs or ["torchscript"]
+    known = {"on_branch": options.on_branch} if options.on_branch else {}
+    done = export_with_report(
+        options.recipe, None, options.output, programs, device=options.device, known=known
+    )
+    if not options.quiet:
+        say(summary(done))
+    return 0
+
+
+def lint(options: argparse.Namespace) -> int:
+    """Print all findings; TraceError if there is one."""
+    from kit.linting import lint, to_json
+
+    findings = lint(options.recipe, device=options.device)
+    if options.json:
+        say(to_json(findings))
+    else:
+        say("\n".join(map(str, findings)) if findings else "nothing found")
+    if findings:
+        what = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+        raise TraceError(f"{options.recipe}: {what}; an export would refuse the model", findings)
+    return 0
+
+
+def adopt(options: argparse.Namespace) -> int:
+    """Adopt a file, and print the summary."""
+    from kit.adopting import adopt_with_report, parse_dims
+    from kit.summary import summary
+
+    done = adopt_with_report(
+        options.program,
+        options.example,
+        options.output,
+        dynamic=parse_dims(options.dims),
+        name=options.name,
+        allow=options.allow,
+    )
+    if not options.quiet:
+        say(summary(done))
+    return 0
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print what an archive holds."""
+    from kit.runtime import inspect
+
+    archive = inspect(options.archive)
+    say(archive.to_json() if options.json else archive)
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print the comparison with the golden cases; ParityError if they differ."""
+    from kit.replay import verify
+
+    report = verify(options.archive, options.engine, options.device, options.method)
+    say(report.to_json() if options.json else report)
+    report.raise_for_failure()
+    return 0
+
+
+def parity(options: argparse.Namespace) -> int:
+    """Print the comparison of all ways; ParityError if they differ."""
+    if options.layers:
+        return layers_of(options)
+    from kit.replay import parity
+
+    report = parity(options.recipe, options.archive, options.engine, options.device)
+    say(report.to_json() if options.json else report)
+    report.raise_for_failure()
+    return 0
+
+
+def layers_of(options: argparse.Namespace) -> int:
+    """Print the comparison submodule by submodule; ParityError if they differ."""
+    from kit.layerwise.search import layers
+
+    if options.engine not in ("auto", "torchscript"):
+        raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
+    report = layers(options.recipe, options.archive, options.device)
+    say(report.to_json() if options.json else report)
+    report.raise_for_failure()
+    return 0

@@ -1,0 +1,172 @@
+"""Proof: the program of a written archive agrees with the eager model, on sizes and values not traced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from kit.archive import Archive
+from kit.cases import Case, make_cases, run_case
+from kit.compare import Tolerance, default_tolerance
+from kit.coverage import cover_branches
+from kit.errors import Error, ParityError, TraceError
+from kit.guard import Guarded
+from kit.manifest import Manifest
+from kit.method import Method
+from kit.programs.torchscript import ENGINE
+from kit.replay import TRACED, Run, compare_ways, difference, traced_in_python, verify_archive
+from kit.report import ParityReport
+from kit.runtime import Model
+from kit.shapes import example_sizes
+from kit.sizes import budget_of, rungs_of
+from kit.values import VARIANTS, random_like, variant
+
+_MOST_BYTES = 1 << 26
+_MOST_FLOPS = 5 * 10**10
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One method with all that its program will be compared on.
+
+    cases: the golden ones. proofs: further ones, which are not stored. notes: what could not be tried.
+    """
+
+    name: str
+    model: Guarded
+    cases: Sequence[Case]
+    proofs: Sequence[Case]
+    notes: Sequence[str]
+
+    @property
+    def tried(self) -> dict[str, tuple[int, ...]]:
+        """The sizes of each dim in all cases, ascending."""
+        signature = self.model.signature
+        seen: dict[str, set[int]] = {dim.name: set() for dim in signature.dims}
+        for case in (*self.cases, *self.proofs):
+            named = dict(zip(self.model.eager.inputs, case.inputs, strict=True))
+            for name, size in example_sizes(signature.inputs, named).items():
+                seen[name].add(size)
+        return {name: tuple(sorted(sizes)) for name, sizes in seen.items()}
+
+
+def prepare(name: str, model: Guarded) -> Prepared:
+    """Make the golden cases of a method, and the further ones: the bounds of each dim, and extreme values."""
+    more, notes = cover_branches(model)
+    cases = make_cases(model.eager, model.signature, model.recipe, more)
+    extremes, refused = _extremes(model)
+    return Prepared(name, model, cases, [*_sizes(model, cases), *extremes], [*notes, *refused])
+
+
+def _sizes(model: Guarded, cases: Sequence[Case]) -> list[Case]:
+    """Cases with each dim at those of its sizes that no golden case has, as far as they are affordable."""
+    signature, recipe = model.signature, model.recipe
+    if not isinstance(recipe.cases, int):
+        return []  # random values would not do
+    budget = replace(budget_of(model.eager, signature), most_bytes=_MOST_BYTES, most_flops=_MOST_FLOPS)
+    tried = Prepared("", model, cases, (), ()).tried
+    result = []
+    for dim in signature.dims:
+        for size in rungs_of(dim)[:5]:
+            sizes = {**budget.known, dim.name: size}
+            if size not in tried[dim.name] and budget.affords(signature, sizes):
+                tensors = random_like(signature.inputs, list(model.eager.inputs.values()), sizes, recipe.seed)
+                result.append(run_case(model.eager, signature, "random values", tensors))
+    return result
+
+
+def _extremes(model: Guarded) -> tuple[list[Case], list[str]]:
+    """Cases with extreme values in place of the example's, and which of these the model itself refuses."""
+    examples = list(model.eager.inputs.values())
+    if not any(tensor.is_floating_point() for tensor in examples):
+        return [], []
+    cases, refused = [], []
+    for what, change in VARIANTS.items():
+        try:
+            cases.append(run_case(model.eager, model.signature, what, variant(examples, change)))
+        except TraceError as error:
+            refused.append(f"{what} were not compared, because the model itself fails on them: {error}")
+    return cases, refused
+
+
+def prove(file: str, manifest: Manifest, methods: Sequence[Prepared], device: str) -> ParityReport:
+    """Compare what the archive's program gives with the eager model: in Python, then in C++.
+
+    Gives the differences on the golden cases. Raises TraceError where the program is another than the model,
+    ParityError where C++ computes something else.
+    """
+    archive = Archive(file)
+    reports, models = [], []
+    for one in methods:
+        method = manifest.method(one.name)
+        in_python = _in_python(file, manifest, one, device)
+        model = Model(archive, ENGINE, device, one.name)
+        models.append(model)  # kept, for the methods share the weights
+        in_cpp = verify_archive(archive, model)
+        for row in in_cpp.rows:
+            for column, found in row.differences.items():
+                if not found.within:
+                    raise _differs(ParityError, one.cases[row.case], row.output, column, found.reason)
+        _compare(one.proofs, method, partial(_predict, model), device, ParityError)
+        rows = tuple(
+            replace(row, differences={**row.differences, **other.differences}, first_values={})
+            for row, other in zip(in_python.rows, in_cpp.rows, strict=True)
+        )
+        columns = (*in_python.columns, *in_cpp.columns)
+        reports.append(replace(in_python, columns=columns, rows=rows))
+    rows = tuple(row for report in reports for row in report.rows)
+    return replace(reports[0], cases=sum(report.cases for report in reports), rows=rows)
+
+
+def _predict(model: Model, given: Sequence[Tensor]) -> list[Tensor]:
+    return model.predict(list(given))
+
+
+def _in_python(file: str, manifest: Manifest, one: Prepared, device: str) -> ParityReport:
+    run = traced_in_python(file, device, one.name)
+    method = manifest.method(one.name)
+    outputs = _compare(one.cases, method, run, device, TraceError)
+    _compare(one.proofs, method, run, device, TraceError)
+    results = {"eager": [list(case.outputs) for case in one.cases], TRACED: outputs}
+    return compare_ways(file, manifest, results, "eager", one.name)
+
+
+def _compare(
+    cases: Sequence[Case], method: Method, run: Run, device: str, kind: type[Error]
+) -> list[list[Tensor]]:
+    """Outputs of one way for each case. Raises an error of the kind for the first that differs from eager."""
+    results = []
+    way = TRACED if kind is TraceError else f"{ENGINE} (C++)"
+    for case in cases:
+        if method.seed is not None:
+            torch.manual_seed(method.seed)
+        try:
+            outputs = run([tensor.to(device) for tensor in case.inputs])
+        except (RuntimeError, Error) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise kind(
+                f"{case.what}: the traced program fails where the eager model does not: {reason}; the trace "
+                "holds only what ran on the example: make the model independent of the sizes, or leave "
+                "these fixed"
+            ) from error
+        for spec, actual, expected in zip(method.signature.outputs, outputs, case.outputs, strict=True):
+            found = difference(actual, expected, _tolerance(method, spec.dtype))
+            if not found.within:
+                raise _differs(kind, case, spec.name, way, found.reason)
+        results.append(outputs)
+    return results
+
+
+def _tolerance(method: Method, dtype: str) -> Tolerance:
+    return method.tolerances.get(dtype, default_tolerance(dtype))
+
+
+def _differs(kind: type[Error], case: Case, output: str, way: str, reason: str) -> Error:
+    return kind(
+        f"{case.what}, output '{output}': {way} differs from eager: {reason}; no archive was written: make "
+        "the model deterministic and independent of the example, or widen `tolerances` in the recipe"
+    )

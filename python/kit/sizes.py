@@ -1,0 +1,93 @@
+"""Which sizes of the dims to try: the bounds, the smallest, some between, as far as they are affordable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isqrt, prod
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kit.eager import Eager
+from kit.shapes import example_sizes
+from kit.signature import LARGEST, Dim, Signature, TensorSpec
+
+_LADDER = (1, 2, 3, 5, 8, 13, 21, 34, 55)
+_OPEN = 4096
+_MOST_BYTES = 1 << 20
+_MOST_FLOPS = 10**10
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one call may cost. known: sizes at which it takes `flops` floating-point operations.
+
+    The cost at other sizes is estimated, and not timed, so that the same model gives the same cases.
+    """
+
+    known: Mapping[str, int]
+    flops: int
+    most_bytes: int = _MOST_BYTES
+    most_flops: int = _MOST_FLOPS
+
+    def affords(self, signature: Signature, sizes: Mapping[str, int]) -> bool:
+        """Whether inputs and outputs of these sizes are within it, and the work, if it is as their square."""
+        ratio = prod(size / max(1, self.known.get(name, 1)) for name, size in sizes.items())
+        return (
+            _bytes(signature, sizes) <= self.most_bytes
+            and self.flops * max(1.0, ratio) ** 2 <= self.most_flops
+        )
+
+
+def budget_of(eager: Eager, signature: Signature) -> Budget:
+    """The budget of a model, whose work is counted on its example."""
+    with FlopCounterMode(display=False) as counter:
+        eager.run(list(eager.inputs.values()), "the example")
+    return Budget(example_sizes(signature.inputs, eager.inputs), counter.get_total_flops())
+
+
+def case_sizes(signature: Signature, count: int, budget: Budget) -> list[dict[str, int]]:
+    """Sizes of the dims for `count` cases: the least, 1 and 2, the greatest, one between, then 3, 5, 8, …
+
+    A case that the budget does not afford gets smaller sizes.
+    """
+    rungs = {dim.name: rungs_of(dim) for dim in signature.dims}
+    result = []
+    for index in range(count):
+        chosen = {
+            name: steps[(index + offset) % len(steps)] for offset, (name, steps) in enumerate(rungs.items())
+        }
+        result.append(_reduced(signature, chosen, rungs, budget))
+    return result
+
+
+def rungs_of(dim: Dim) -> list[int]:
+    """Sizes within the range of a dim, the most telling first."""
+    most = max(dim.min, _OPEN) if dim.max == LARGEST else dim.max
+    between = isqrt(max(1, dim.min) * most)
+    steps = _LADDER if dim.min < _LADDER[-1] else tuple(dim.min + step for step in _LADDER)
+    order = [dim.min, 1, 2, most, between, *steps]
+    return list(dict.fromkeys(size for size in order if dim.min <= size <= dim.max))
+
+
+def _reduced(
+    signature: Signature, sizes: dict[str, int], rungs: Mapping[str, Sequence[int]], budget: Budget
+) -> dict[str, int]:
+    """The sizes, the largest replaced by the next smaller one until the budget affords them."""
+    while not budget.affords(signature, sizes):
+        name = max(sizes, key=lambda one: (sizes[one] > min(rungs[one]), sizes[one]), default=None)
+        lower = [size for size in rungs[name] if size < sizes[name]] if name is not None else []
+        if name is None or not lower:
+            break
+        sizes = {**sizes, name: max(lower)}
+    return sizes
+
+
+def _bytes(signature: Signature, sizes: Mapping[str, int]) -> int:
+    return sum(_spec_bytes(spec, sizes) for spec in (*signature.inputs, *signature.outputs))
+
+
+def _spec_bytes(spec: TensorSpec, sizes: Mapping[str, int]) -> int:
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    return dtype.itemsize * prod(sizes[entry] if isinstance(entry, str) else entry for entry in spec.shape)
