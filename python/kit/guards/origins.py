@@ -73,7 +73,7 @@ class Tracer:
         self._graph = graph
         self._taints = {unique: _Taint(frozenset([name]), shaped=True) for unique, name in names.items()}
         self._written: dict[int, _Taint] = {}
-        self._seen: set[int] = set()
+        self._done: dict[tuple[int, ...], int] = {}
 
     def origins(self, values: Iterable[Value]) -> Origins:
         """What the values depend on."""
@@ -97,25 +97,21 @@ class Tracer:
 
     def _advance(self) -> None:
         """Look at the nodes that the graph has more than at the last time."""
-        self._look_into(self._graph)
+        self._look_into(self._graph, ())
 
-    def _look_into(self, block: Any) -> None:
-        new = []
-        for node in reversed(list(block.nodes())):
-            if _number(node) in self._seen:
-                break
-            new.append(node)
-        for node in reversed(new):
-            self._look(node)
+    def _look_into(self, block: Any, where: tuple[int, ...]) -> None:
+        """Look at the new nodes of a block, which is found by the positions of the nodes that it is in."""
+        nodes = list(block.nodes())
+        for index in range(self._done.get(where, 0), len(nodes)):
+            self._look(nodes[index], (*where, index))
+        # The last node may be a module call in progress, whose block grows: it is looked at again.
+        self._done[where] = max(0, len(nodes) - 1)
 
-    def _look(self, node: Node) -> None:
-        number = _number(node)
-        if number is not None:  # a module call in progress has none, and is looked at again
-            self._seen.add(number)
+    def _look(self, node: Node, where: tuple[int, ...]) -> None:
         inputs = list(node.inputs())
         taints = [self._taint(value) for value in inputs]
-        for block in node.blocks():
-            self._look_into(block)
+        for number, block in enumerate(node.blocks()):
+            self._look_into(block, (*where, number))
             taints += [self._taint(value) for value in block.outputs()]
         result = _combined(node, taints)
         for value in node.outputs():
@@ -129,11 +125,6 @@ class Tracer:
         if not self._written:
             return taint
         return taint | self._written.get(base(value).unique(), _CLEAN)
-
-
-def _number(node: Node) -> int | None:
-    """What tells a node of a graph from the others: the number of its first output, if it has one."""
-    return next((int(value.unique()) for value in node.outputs()), None)
 
 
 def _combined(node: Node, taints: list[_Taint]) -> _Taint:
