@@ -99,6 +99,8 @@ bench: build  ## the benchmarks of tests/bench
 	build/default/bench_model build/bench/mlp.pt
 	$(call step,predictor run against pandas and torch)
 	$(PY) tests/bench/bench_csv.py $(predictor) build/bench/mlp.pt
+	$(call step,what the guards add to an export)
+	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(PY) -W ignore tests/bench/bench_guards.py
 
 .PHONY: gpu
 gpu: build  ## the tests that need a CUDA device; they are skipped without one

@@ -11,7 +11,7 @@ from torch import Tensor
 from kit.errors import TraceError
 from kit.guard import Guarded
 from kit.guards.recorder import Event
-from kit.programs.torchscript import trace
+from kit.programs.recording import record
 from kit.shapes import example_sizes, given_inputs
 from kit.sizes import budget_of, case_sizes
 from kit.source import Place
@@ -35,7 +35,7 @@ def cover_branches(model: Guarded) -> tuple[list[list[Tensor]], list[str]]:
         if index >= _MOST_TRIES or (index and not _missing(covered)):
             break
         try:
-            events = trace(model.eager, tensors, "a search for branches").events
+            events = record(model.eager, tensors, "a search for branches").events
         except TraceError:  # the model does not take such inputs, so they say nothing of its branches
             continue
         arms = {(one.place, bool(one.outcome)) for one in events if _of_interest(one, model)}

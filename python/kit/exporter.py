@@ -146,7 +146,7 @@ def _program(methods: Sequence[Prepared]) -> torch.jit.ScriptModule:
     Only a single method can have the form of the model itself.
     """
     if len(methods) == 1:
-        program: torch.jit.ScriptModule = methods[0].model.trace.program
+        program: torch.jit.ScriptModule = methods[0].model.program()
     else:
         with ExitStack() as stack:
             for one in methods:

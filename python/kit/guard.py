@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,11 +16,12 @@ from kit.errors import TraceError
 from kit.guards.check import DIFFERENCE_RULES, SIZE_RULES, TRACE_RULES, check
 from kit.guards.devices import DeviceWatch
 from kit.guards.difference import baked_value
-from kit.guards.evidence import Evidence, Trace
+from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
 from kit.guards.operations import random_operation, training_mode
 from kit.guards.paths import rare_branches
 from kit.programs.branches import Branches, of_branches
+from kit.programs.recording import record
 from kit.programs.torchscript import trace
 from kit.recipe import Recipe
 from kit.shapes import declared_inputs, describe, example_sizes, given_inputs, infer_signature, probes
@@ -32,17 +35,20 @@ _BY_VALUES = ("value-branch", "value-number", "numpy-round-trip", "untraced")
 
 @dataclass(frozen=True)
 class Guarded:
-    """A model whose trace the guards found nothing wrong with, and what of it is compiled, not traced."""
+    """A model that the guards found nothing wrong with, and what of it is compiled, not traced.
+
+    program: makes its program, once.
+    """
 
     eager: Eager
     recipe: Recipe
     signature: Signature
-    trace: Trace
     branches: Branches
+    program: Callable[[], torch.jit.ScriptModule]
 
 
 def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
-    """Trace the recipe's model. Call it in evaluation mode, without gradients.
+    """Look at what the recipe's model does. Call it in evaluation mode, without gradients.
 
     Raises TraceError for what the guards find. Branches are compiled if the recipe asks for it.
     """
@@ -50,6 +56,7 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
     branches = Branches(eager)
     signature = None
     while True:
+        program = cache(partial(_program, eager, branches))
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
         if not findings:
@@ -57,14 +64,14 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
                 signature = signature or infer_signature(eager, recipe)
             evidence = _with_others(evidence, eager, recipe, branches)
             findings = check(SIZE_RULES, evidence, recipe.allow)
-            findings = findings or _rare(evidence, eager, recipe)
+            findings = findings or _rare(evidence, eager, recipe, program)
         if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
             break
     refuse(findings or _differences(evidence, eager, recipe, branches))
     assert signature is not None  # there were no findings
     if not check((training_mode, random_operation), evidence):
         eager.seed = None  # nothing random came of what the recipe allows
-    return Guarded(eager, recipe, signature, evidence.example, branches)
+    return Guarded(eager, recipe, signature, branches, program)
 
 
 def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
@@ -82,7 +89,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
             return findings + failed
         evidence = _with_others(evidence, eager, recipe, branches)
         findings += check(SIZE_RULES, evidence, recipe.allow)
-        findings = findings or _rare(evidence, eager, recipe)
+        findings = findings or _rare(evidence, eager, recipe, partial(_program, eager, branches))
         return findings or _differences(evidence, eager, recipe, branches)
     except TraceError as error:
         return findings + _as_findings(error)
@@ -120,7 +127,7 @@ def _differences(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Bra
         declared_inputs(eager, recipe).inputs, list(eager.inputs.values()), same, recipe.seed
     )
     with branches.installed():
-        other = trace(eager, tensors, "other values", same)
+        other = record(eager, tensors, "other values", same)
     by_value = check((baked_value,), replace(evidence, traces=[evidence.example, other]), recipe.allow)
     return by_value or findings
 
@@ -133,21 +140,26 @@ def _compile(branches: Branches, evidence: Evidence, findings: Sequence[Finding]
     return len(branches.scripted) > before
 
 
-def _rare(evidence: Evidence, eager: Eager, recipe: Recipe) -> list[Finding]:
+def _rare(
+    evidence: Evidence, eager: Eager, recipe: Recipe, program: Callable[[], torch.jit.ScriptModule]
+) -> list[Finding]:
     """The branches that go another way for few sizes only, and make a difference there.
 
     The program is compared with the model at each of these sizes: on random values, or on the recipe's own
     cases, one of which must then have that size.
     """
+    rarely = list(rare_branches(evidence))
+    if not rarely:
+        return []
     declared = declared_inputs(eager, recipe)
     found: dict[object, Finding] = {}
-    for rare in rare_branches(evidence):
+    for rare in rarely:
         for changed in rare.sizes:
             if rare.finding.place in found:
                 break
             sizes = {**evidence.example.sizes, **changed}
             tries = _tries(eager, recipe, declared, sizes, changed)
-            if (rare.certain and not tries) or not _agrees(evidence.example, eager, tries, describe(sizes)):
+            if (rare.certain and not tries) or not _agrees(program(), eager, tries, describe(sizes)):
                 found[rare.finding.place] = rare.finding
     return list(found.values())
 
@@ -166,13 +178,19 @@ def _tries(
     ]
 
 
-def _agrees(trace: Trace, eager: Eager, tries: Sequence[Sequence[Tensor]], what: str) -> bool:
+def _program(eager: Eager, branches: Branches) -> torch.jit.ScriptModule:
+    with branches.installed():
+        return trace(eager)
+
+
+def _agrees(program: Any, eager: Eager, tries: Sequence[Sequence[Tensor]], what: str) -> bool:
     """Whether the program gives what the model gives."""
     for tensors in tries:
         with _attributes_kept(eager):
             expected = eager.run(tensors, what)
         try:
-            result = trace.program(*[tensor.clone() for tensor in tensors])
+            with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
+                result = program(*[tensor.clone() for tensor in tensors])
         except RuntimeError:  # where the model does not fail, the program must not
             return False
         actual = list(result) if isinstance(result, tuple) else [result]
@@ -190,7 +208,7 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 def _on_example(eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
     declared = declared_inputs(eager, recipe)
     with branches.installed():
-        example = trace(eager, sizes=example_sizes(declared.inputs, eager.inputs))
+        example = record(eager, sizes=example_sizes(declared.inputs, eager.inputs))
     with _attributes_kept(eager), DeviceWatch() as watch:
         eager.run(list(eager.inputs.values()), "the example")
     example = replace(example, devices=watch.devices)
@@ -200,7 +218,7 @@ def _on_example(eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
 def _attributes_kept(eager: Eager) -> AbstractContextManager[None]:
     """What the model keeps on itself in a call, as a table for the largest size so far, is no part of the
     next trace."""
-    return attributes_kept(eager.module) if eager.module is not None else nullcontext()
+    return attributes_kept(eager.module)
 
 
 def _with_others(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
@@ -208,7 +226,13 @@ def _with_others(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Bra
     same = evidence.example.sizes
     with branches.installed():
         others = [
-            trace(eager, tensors, describe(sizes) if sizes != same else "other values", sizes)
+            record(
+                eager,
+                tensors,
+                describe(sizes) if sizes != same else "other values",
+                sizes,
+                like=evidence.example,
+            )
             for sizes, tensors in tries
         ]
     return Evidence([evidence.example, *others], evidence.inputs, evidence.outputs, evidence.dims)

@@ -63,19 +63,29 @@ def prepare(name: str, model: Guarded) -> Prepared:
 
 
 def _sizes(model: Guarded, cases: Sequence[Case]) -> list[Case]:
-    """Cases with each dim at those of its sizes that no golden case has, as far as they are affordable."""
+    """Cases with each dim at those of its sizes that no golden case has, and with all of several dims at
+    their bounds, as far as they are affordable."""
     signature, recipe = model.signature, model.recipe
     if not isinstance(recipe.cases, int):
         return []  # random values would not do
     budget = replace(budget_of(model.eager, signature), most_bytes=_MOST_BYTES, most_flops=_MOST_FLOPS)
     tried = Prepared("", model, cases, (), ()).tried
+    wanted = [
+        {**budget.known, dim.name: size}
+        for dim in signature.dims
+        for size in rungs_of(dim)[:5]
+        if size not in tried[dim.name]
+    ]
+    if len(signature.dims) > 1:
+        wanted += [
+            {dim.name: dim.max for dim in signature.dims},
+            {dim.name: dim.min for dim in signature.dims},
+        ]
     result = []
-    for dim in signature.dims:
-        for size in rungs_of(dim)[:5]:
-            sizes = {**budget.known, dim.name: size}
-            if size not in tried[dim.name] and budget.affords(signature, sizes):
-                tensors = random_like(signature.inputs, list(model.eager.inputs.values()), sizes, recipe.seed)
-                result.append(run_case(model.eager, signature, "random values", tensors))
+    for sizes in wanted:
+        if budget.affords(signature, sizes):
+            tensors = random_like(signature.inputs, list(model.eager.inputs.values()), sizes, recipe.seed)
+            result.append(run_case(model.eager, signature, "random values", tensors))
     return result
 
 

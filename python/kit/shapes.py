@@ -139,7 +139,8 @@ def probes(signature: Signature, eager: Eager, recipe: Recipe) -> list[tuple[dic
         for tensors in given_inputs(signature, recipe)
     ]
     # At sizes 0 and 1 a model may go another way that makes no difference: these are for the cases to prove.
-    for chosen in ([one for one in given if min(one[0].values(), default=2) > 1][:_PROBES_GIVEN], given):
+    plain = [one for one in given if min(one[0].values(), default=2) > 1]
+    for chosen in (plain[:_PROBES_GIVEN], given):
         if chosen and all(any(at[dim.name] != known[dim.name] for at, _ in chosen) for dim in signature.dims):
             return chosen
     tries = list(_fresh_sizes(signature.dims, known)) if signature.dims else [known]

@@ -69,10 +69,11 @@ def training(module: torch.nn.Module | None) -> Iterator[None]:
 
 
 @contextmanager
-def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
+def attributes_kept(module: torch.nn.Module | None) -> Iterator[None]:
     """The plain attributes of a module and its submodules as before at the end: what a model keeps on itself
     while it is traced (`self.size = x.shape[0]`) belongs to the trace, and means nothing after it."""
-    saved = [(part, dict(part.__dict__)) for part in module.modules()]
+    parts = module.modules() if module is not None else ()
+    saved = [(part, dict(part.__dict__)) for part in parts]
     try:
         yield
     finally:

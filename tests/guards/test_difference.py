@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from kit.guards.difference import first_difference
+from kit.guards.evidence import Trace
 
 pytestmark = pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of constants
 
 
-def graph(function: Callable[..., Any], *example: Tensor) -> Any:
-    return torch.jit.trace(function, example, check_trace=False).graph
+def graph(function: Callable[..., Any], *example: Tensor) -> Trace:
+    return Trace(torch.jit.trace(function, example, check_trace=False).graph)
 
 
 def double(x: Tensor) -> Tensor:

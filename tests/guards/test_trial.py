@@ -34,6 +34,11 @@ def test_a_product_turns_where_all_dims_are_large() -> None:
     assert turned(large, SIZES, DIMS, 1) == [{"n": 16, "m": 16}]
 
 
+def test_a_size_that_is_a_product_turns_there_too() -> None:
+    flat = [Term("size", 2 * at["n"] * at["m"]) for at in SIZES]
+    assert turned(of("gt", flat, constant(500)), SIZES, DIMS, 1) == [{"n": 16, "m": 16}]
+
+
 def test_what_is_the_same_everywhere_does_not_turn() -> None:
     positive = of("gt", of("mul", size("n"), size("m")), constant(0))
     assert turned(positive, SIZES, DIMS, 4) == []

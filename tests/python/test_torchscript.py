@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
 
 from kit.eager import Eager
 from kit.errors import TraceError
@@ -23,7 +22,7 @@ X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 def traced(model: Any, *args: Any, **kwargs: Any) -> Any:
     recipe = Recipe(model, args, kwargs)
     with evaluating(model if isinstance(model, nn.Module) else None):
-        return trace(Eager(recipe)).program
+        return trace(Eager(recipe))
 
 
 class Layer(nn.Module):
@@ -113,31 +112,6 @@ def test_assertions_in_torchs_own_code_are_no_lie() -> None:
     program = traced(model, x, x, x)
     with torch.no_grad():
         assert torch.equal(program(x, x, x)[0], model.eval()(x, x, x)[0])
-
-
-def test_what_became_a_python_value_is_recorded_with_its_line() -> None:
-    def model(x: Tensor) -> Tensor:
-        if x.sum() > 0:
-            return x * float(x.mean())
-        return x
-
-    found = trace(Eager(Recipe(model, X)))
-    assert [(event.word, event.outcome) for event in found.events] == [("bool", True), ("number", 2.5)]
-    places = [event.place for event in found.events if event.place is not None]
-    assert [place.code for place in places] == ["if x.sum() > 0:", "return x * float(x.mean())"]
-    assert {Path(place.path).name for place in places} == {"test_torchscript.py"}
-    assert found.warnings == []
-
-
-def test_what_torch_alone_warns_of_is_kept() -> None:
-    def model(x: Tensor) -> Tensor:
-        if torch._C._is_tracing():
-            warnings.warn("It may be wrong. Or not", TracerWarning, stacklevel=1)
-        return x * torch.tensor([2.0, 3.0]) + torch.stack([row.sum() for row in x])
-
-    ((reason, path, line),) = trace(Eager(Recipe(model, X))).warnings
-    assert reason == "It may be wrong"
-    assert "TracerWarning" in Path(path).read_text().splitlines()[line - 1]
 
 
 def test_a_model_that_cannot_be_traced_is_named_with_its_line() -> None:

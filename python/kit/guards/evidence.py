@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 from kit.guards.devices import NamedDevice
-from kit.guards.graph import Graph
+from kit.guards.graph import Graph, Node, Value, all_nodes, tensor_inputs
 from kit.guards.recorder import Event
 from kit.signature import Dim
 
@@ -18,15 +18,27 @@ class Trace:
 
     events: Python values that were taken from tensors. devices: those that the code names.
     warnings: reason and place of each of torch's tracer warnings that no event accounts for.
+    state: names of the parameters and buffers that are inputs of the graph, after those of the model.
     """
 
-    program: Any
     graph: Graph
     what: str = "the example"
     sizes: Mapping[str, int] = field(default_factory=dict)
     events: Sequence[Event] = ()
     devices: Sequence[NamedDevice] = ()
     warnings: Sequence[tuple[str, str, int]] = ()
+    state: Sequence[str] = ()
+
+    @cached_property
+    def nodes(self) -> Sequence[Node]:
+        """Every node of the graph in order."""
+        return list(all_nodes(self.graph))
+
+    @property
+    def arguments(self) -> list[Value]:
+        """The inputs of the graph that are those of the model."""
+        values = tensor_inputs(self.graph)
+        return values[: len(values) - len(self.state)]
 
 
 @dataclass(frozen=True)
@@ -40,5 +52,5 @@ class Evidence:
 
     @property
     def example(self) -> Trace:
-        """The trace that goes into the archive."""
+        """The trace of what goes into the archive."""
         return self.traces[0]

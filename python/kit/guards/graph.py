@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from functools import cache
 from typing import Any
 
@@ -61,13 +61,22 @@ def has_tag(node: Node, tag: torch.Tag) -> bool:
     return found is not None and tag in found.tags
 
 
+def argument_names(node: Node) -> Set[str]:
+    """The names of what an aten node takes."""
+    found = operator(node)
+    return _positions(found).keys() if found is not None else frozenset()
+
+
 def argument(node: Node, name: str) -> Value | None:
     """What is given for the argument of that name, if the operation has it."""
     found = operator(node)
-    if found is None:
-        return None
-    values = zip(found._schema.arguments, node.inputs(), strict=False)
-    return next((value for declared, value in values if declared.name == name), None)
+    index = _positions(found).get(name) if found is not None else None
+    return node.inputsAt(index) if index is not None and index < node.inputsSize() else None
+
+
+@cache
+def _positions(operator: Any) -> dict[str, int]:
+    return {argument.name: index for index, argument in enumerate(operator._schema.arguments)}
 
 
 def constant_argument(node: Node, name: str) -> Any:
@@ -93,6 +102,20 @@ def base(value: Value) -> Value:
             value = node.input()
         else:
             return value
+
+
+def computed_from(value: Value, sources: Container[int]) -> bool:
+    """Whether operations lead from a value that bears one of these unique numbers to this one."""
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if one.unique() in sources:
+            return True
+        if one.unique() not in seen:
+            seen.add(one.unique())
+            pending.extend(one.node().inputs())
+    return False
 
 
 def returned(graph: Graph) -> list[Value]:

@@ -10,9 +10,10 @@ from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding
 from kit.guards.graph import (
     Node,
-    all_nodes,
     argument,
+    argument_names,
     base,
+    computed_from,
     constant_argument,
     has_tag,
     mutates,
@@ -29,7 +30,7 @@ _RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
 
 def python_function(evidence: Evidence) -> Iterator[Finding]:
     """A torch.autograd.Function, which is recorded as a call back into Python."""
-    for node in all_nodes(evidence.example.graph):
+    for node in evidence.example.nodes:
         if node.kind() == "prim::PythonOp":
             name = node.pyname()
             yield Finding(
@@ -43,7 +44,7 @@ def python_function(evidence: Evidence) -> Iterator[Finding]:
 
 def training_mode(evidence: Evidence) -> Iterator[Finding]:
     """Operations that were recorded as in training: dropout that drops, norms that use the batch."""
-    for node in all_nodes(evidence.example.graph):
+    for node in evidence.example.nodes:
         if _trains(node):
             name = _name(node)
             yield Finding(
@@ -59,7 +60,7 @@ def training_mode(evidence: Evidence) -> Iterator[Finding]:
 
 def random_operation(evidence: Evidence) -> Iterator[Finding]:
     """Operations that draw random numbers."""
-    for node in all_nodes(evidence.example.graph):
+    for node in evidence.example.nodes:
         if has_tag(node, torch.Tag.nondeterministic_seeded) and not _trains(node) and _draws(node):
             name = _name(node)
             yield Finding(
@@ -90,7 +91,7 @@ def baked_device(evidence: Evidence) -> Iterator[Finding]:
 def unused_input(evidence: Evidence) -> Iterator[Finding]:
     """An input that no operation reads, and Python neither."""
     read = {name for event in evidence.example.events for name in event.origins.data}
-    for name, value in zip(evidence.inputs, tensor_inputs(evidence.example.graph), strict=True):
+    for name, value in zip(evidence.inputs, evidence.example.arguments, strict=True):
         if not value.uses() and name not in read:
             yield Finding(
                 "unused-input",
@@ -105,11 +106,11 @@ def constant_output(evidence: Evidence) -> Iterator[Finding]:
     """An output that comes from no input, nor from what Python took from one."""
     if any(event.origins.data and event.word != "bool" for event in evidence.example.events):
         return
-    graph = evidence.example.graph
-    inputs = dict(zip((value.unique() for value in tensor_inputs(graph)), evidence.inputs, strict=True))
-    tracer = Tracer(graph, inputs)
-    for name, value in zip(evidence.outputs, returned(graph), strict=False):
-        if not tracer.reaches_input(value):
+    example = evidence.example
+    inputs = dict(zip((value.unique() for value in example.arguments), evidence.inputs, strict=True))
+    for name, value in zip(evidence.outputs, returned(example.graph), strict=False):
+        # The first question is soon answered; the second knows of what was written through a view.
+        if not computed_from(value, inputs) and not Tracer(example.graph, inputs).reaches_input(value):
             yield Finding(
                 "constant-output",
                 f"the output '{name}' depends on no input: it is the same for every call",
@@ -122,8 +123,10 @@ def constant_output(evidence: Evidence) -> Iterator[Finding]:
 def mutated(evidence: Evidence) -> Iterator[Finding]:
     """Operations that change an input, a parameter or a buffer in place."""
     graph = evidence.example.graph
-    names = dict(zip((value.unique() for value in tensor_inputs(graph)), evidence.inputs, strict=True))
-    for node in all_nodes(graph):
+    values = [value.unique() for value in tensor_inputs(graph)]
+    inputs = dict(zip(values, evidence.inputs, strict=False))
+    state = dict(zip(values[len(inputs) :], evidence.example.state, strict=True))
+    for node in evidence.example.nodes:
         if node.kind() == "prim::SetAttr":
             name = node.s("name")
             yield Finding(
@@ -136,8 +139,8 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
         if not mutates(node):
             continue
         target = base(next(iter(node.inputs())))
-        if target.unique() in names:
-            name = names[target.unique()]
+        if target.unique() in inputs:
+            name = inputs[target.unique()]
             yield Finding(
                 "mutated-input",
                 f"{_name(node)} changes the input '{name}' in place, and the caller's tensor with it",
@@ -145,8 +148,8 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
                 place_of_node(node),
                 name,
             )
-        elif target.node().kind() == "prim::GetAttr":
-            name = target.node().s("name")
+        elif target.unique() in state or target.node().kind() == "prim::GetAttr":
+            name = state.get(target.unique()) or target.node().s("name")
             yield Finding(
                 "mutated-buffer",
                 f"{_name(node)} changes '{name}' in place, so the program depends on the calls before",
@@ -158,6 +161,8 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
 
 def _trains(node: Node) -> bool:
     """Whether the operation was recorded as in training, in a way that changes what it computes."""
+    if argument_names(node).isdisjoint(_TRAINS):
+        return False
     if not any(_flag(node, name) is True for name in _TRAINS):
         return False
     kind = node.kind()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ _LIKE_NAMES = """
     aten::new_ones aten::new_zeros aten::is_same_size
 """
 _LIKE = frozenset(_LIKE_NAMES.split())
+_SOURCES = frozenset(["prim::Constant", "prim::GetAttr"])
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Tracer:
         self._graph = graph
         self._taints = {unique: _Taint(frozenset([name]), shaped=True) for unique, name in names.items()}
         self._written: dict[int, _Taint] = {}
-        self._done: dict[tuple[int, ...], int] = {}
+        self._done: dict[tuple[int, ...], tuple[Node | None, int]] = {}
 
     def origins(self, values: Iterable[Value]) -> Origins:
         """What the values depend on."""
@@ -101,18 +102,24 @@ class Tracer:
 
     def _look_into(self, block: Any, where: tuple[int, ...]) -> None:
         """Look at the new nodes of a block, which is found by the positions of the nodes that it is in."""
-        nodes = list(block.nodes())
-        for index in range(self._done.get(where, 0), len(nodes)):
-            self._look(nodes[index], (*where, index))
-        # The last node may be a module call in progress, whose block grows: it is looked at again.
-        self._done[where] = max(0, len(nodes) - 1)
+        last, done = self._done.get(where, (None, 0))
+        new = list(_since(block, last))
+        for index, node in enumerate(reversed(new), done):
+            self._look(node, (*where, index))
+        if new:
+            # The last node may be a module call in progress, whose block grows: it is looked at again.
+            self._done[where] = (new[1] if len(new) > 1 else last, done + len(new) - 1)
 
     def _look(self, node: Node, where: tuple[int, ...]) -> None:
+        if node.kind() in _SOURCES:
+            return
         inputs = list(node.inputs())
         taints = [self._taint(value) for value in inputs]
         for number, block in enumerate(node.blocks()):
             self._look_into(block, (*where, number))
             taints += [self._taint(value) for value in block.outputs()]
+        if all(taint is _CLEAN for taint in taints):
+            return  # most nodes, and so is what they give
         result = _combined(node, taints)
         for value in node.outputs():
             self._taints[value.unique()] = result
@@ -127,11 +134,19 @@ class Tracer:
         return taint | self._written.get(base(value).unique(), _CLEAN)
 
 
+def _since(block: Any, last: Node | None) -> Iterator[Node]:
+    """The nodes of a block after `last`, from the end."""
+    end = block.return_node() if isinstance(block, torch.Graph) else block.returnNode()
+    first = block.param_node() if isinstance(block, torch.Graph) else block.paramNode()
+    node = end.prev()
+    while node is not first and node is not last:
+        yield node
+        node = node.prev()
+
+
 def _combined(node: Node, taints: list[_Taint]) -> _Taint:
     """What the outputs of a node depend on, given what its inputs do."""
     kind = node.kind()
-    if kind == "prim::GetAttr" or not taints:
-        return _CLEAN
     if kind in _SIZES:
         of = taints[0]
         return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=of.shaped_wildly)
@@ -144,7 +159,11 @@ def _combined(node: Node, taints: list[_Taint]) -> _Taint:
             values |= taint
         shaped = (taints[0].shaped, taints[0].shaped_wildly)
         total = _Taint(values.data, values.sizes, values.wild, *shaped) | values
-    numbers = [taint for value, taint in zip(node.inputs(), taints, strict=False) if _is_number(value)]
+    numbers = [
+        taint
+        for value, taint in zip(node.inputs(), taints, strict=False)
+        if taint is not _CLEAN and _is_number(value)
+    ]
     return _Taint(
         total.data,
         total.sizes,

@@ -63,7 +63,8 @@ class Event:
 
     word: "bool", "number", "list", "array" or "length", or "unseen" for a copy that a trace leaves out.
     outcome: the Python value, of a bool or a number. origins: what the tensor depends on. term: the tensor as
-    arithmetic on sizes, if it is that. callers: the stack, the innermost first.
+    arithmetic on sizes, if it is that. callers: the stack, the innermost first. number: which of all
+    conversions of the trace it was, also of those that are no events.
     """
 
     word: str
@@ -72,18 +73,23 @@ class Event:
     origins: Origins
     term: Term | None
     callers: tuple[Caller, ...]
+    number: int = 0
 
 
 class Recorder:
     """Notes events of the traces that this thread makes in it. inputs: names of the graph's inputs, in order.
+    like: the events of another trace of the model; only these are noted then, as far as this trace goes the
+    same way, and they have the same origins.
 
     Methods of torch.Tensor and functions of torch are replaced meanwhile. A mode for torch functions would be
     the way of the book, but torch takes other paths where one is active: nn.TransformerEncoderLayer is not
     fused then.
     """
 
-    def __init__(self, inputs: Iterable[str]) -> None:
+    def __init__(self, inputs: Iterable[str], like: Sequence[Event] | None = None) -> None:
         self.inputs = list(inputs)
+        self._like = {event.number: event for event in like} if like is not None else None
+        self._number = 0
         self.events: list[Event] = []
         self._originals: list[tuple[Any, str, Any]] = []
         self._tracer: Tracer | None = None
@@ -147,7 +153,14 @@ class Recorder:
         if original is _INDEX and is_slicing(frame):
             with _unwarned():
                 return original(tensor)
-        origins, term = self._look([tensor, *(one for one in args if isinstance(one, Tensor))], word)
+        number = self._number
+        self._number += 1
+        known = self._like.get(number) if self._like is not None else None
+        if self._like is not None and known is None:
+            with _unwarned():
+                return original(tensor, *args, **kwargs)
+        tensors = [tensor, *(one for one in args if isinstance(one, Tensor))]
+        origins, term = self._look(tensors, word, known)
         with _unwarned():
             outcome = original(tensor, *args, **kwargs)
         kept = outcome if isinstance(outcome, (bool, int, float, complex)) else None
@@ -155,23 +168,25 @@ class Recorder:
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
         if (word == "unseen" or not origins.constant) and not _is_printed(place):
-            self.events.append(Event(word, kept, place, origins, term, _callers(frame)))
+            self.events.append(Event(word, kept, place, origins, term, _callers(frame), number))
         return outcome
 
-    def _look(self, tensors: Sequence[Tensor], word: str) -> tuple[Origins, Term | None]:
-        state = torch._C._get_tracing_state()
+    def _look(self, tensors: Sequence[Tensor], word: str, known: Event | None) -> tuple[Origins, Term | None]:
         values = [torch._C._get_value_trace(tensor) for tensor in tensors]  # type: ignore[attr-defined]
-        if self._tracer is None:
-            graph = state.graph()
-            known = zip(tensor_inputs(graph), self.inputs, strict=False)
-            self._tracer = Tracer(graph, {one.unique(): name for one, name in known})
         if word == "length":
-            return self._tracer.size_of(values[0]), Term(
-                "size", tensors[0].size(0) if tensors[0].dim() else 0
-            )
-        origins = self._tracer.origins(values)
+            origins = known.origins if known is not None else self._walked().size_of(values[0])
+            return origins, Term("size", tensors[0].size(0) if tensors[0].dim() else 0)
+        origins = known.origins if known is not None else self._walked().origins(values)
         arithmetic = len(values) == 1 and not origins.data and not origins.constant
         return origins, term_of(values[0], _sizes_seen) if arithmetic else None
+
+    def _walked(self) -> Tracer:
+        """The trace in progress, which is followed only when there is a question."""
+        if self._tracer is None:
+            graph = torch._C._get_tracing_state().graph()
+            names = zip(tensor_inputs(graph), self.inputs, strict=False)
+            self._tracer = Tracer(graph, {one.unique(): name for one, name in names})
+        return self._tracer
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, product
+from itertools import chain, combinations, product
 
 from kit.guards.numbers import Term, fit
 from kit.signature import Dim
@@ -88,12 +88,25 @@ def _sizes(dim: Dim) -> Iterator[int]:
     yield from range(dim.min, min(dim.max, 1) + 1)
 
 
+def _product(
+    seen: Sequence[float], sizes: Sequence[Mapping[str, int]], at: Mapping[str, int]
+) -> float | None:
+    """What a multiple of several dims, as a flattened tensor has, is at other sizes; None if it is none."""
+    for count in range(2, min(len(at), _CORNERS) + 1):
+        for names in combinations(at, count):
+            volumes = [math.prod(one[name] for name in names) for one in sizes]
+            if all(volumes) and len(set(map(operator.truediv, seen, volumes))) == 1:
+                return seen[0] / volumes[0] * math.prod(at[name] for name in names)
+    return None
+
+
 def _value(terms: Sequence[Term], sizes: Sequence[Mapping[str, int]], at: Mapping[str, int]) -> float | None:
     """What the term, given as it was at each of the sizes, is at other sizes."""
     if terms[0].kind in ("size", "constant"):
-        line = fit([term.value for term in terms], sizes)
+        seen = [term.value for term in terms]
+        line = fit(seen, sizes)
         if line is None:
-            return None
+            return _product(seen, sizes, at)
         return line.constant + sum(factor * at[name] for name, factor in line.factors.items())
     parts = [_value(list(column), sizes, at) for column in zip(*(term.parts for term in terms), strict=True)]
     function = _OPERATIONS.get(terms[0].kind.removeprefix("aten::"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,8 +14,6 @@ from torch.jit._trace import TracerWarning
 
 from kit.eager import Eager
 from kit.errors import Error, TraceError
-from kit.guards.evidence import Trace
-from kit.guards.recorder import Recorder
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
 from kit.source import is_own, one_line, raised_at
 from kit.state import attributes_kept
@@ -23,49 +21,25 @@ from kit.state import attributes_kept
 ENGINE = "torchscript"
 TARGET = "any"
 
-# Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
-_HARMLESS = ("Iterating over a tensor", "registered as constants in the trace")
 
-
-def trace(
-    eager: Eager,
-    tensors: Sequence[Tensor] | None = None,
-    what: str = "the example",
-    sizes: Mapping[str, int] | None = None,
-) -> Trace:
-    """Record the model on flat inputs, by default those of its example. Call it in evaluation mode, without
-    gradients.
+def trace(eager: Eager) -> torch.jit.ScriptModule:
+    """The program of a model, recorded on its example. Call it in evaluation mode, without gradients.
 
     A module that takes flat tensors and returns a tensor or a flat tuple is traced as it is, so that
     `torch.jit.load` gives a program that is called like the model; any other goes through a module that does.
     What the trace cannot hold is for the guards to find. Raises TraceError if the model cannot be run so.
     """
-    given = list(eager.inputs.values()) if tensors is None else tensors
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
-        return Trace(eager.module, eager.module.inlined_graph, what, sizes or {})
+        return eager.module
     module = eager.module if eager.direct and eager.module is not None else flat_module([eager])
-    recorder = Recorder(list(eager.inputs))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        program = _record(module, {"forward": given}, eager.name, recorder)
-    lost = []
-    for warning in caught:
-        ours = issubclass(warning.category, TracerWarning)  # what else the model warns of, eager has said
-        if ours and not any(text in str(warning.message) for text in _HARMLESS):
-            reason = str(warning.message).split(". ")[0]
-            lost.append((reason, warning.filename, warning.lineno))
-    graph = program.inlined_graph
-    return Trace(program, graph, what, sizes or {}, recorder.events, (), lost)
+    return _traced(module, {"forward": list(eager.inputs.values())}, eager.name)
 
 
 def trace_methods(methods: Mapping[str, Eager]) -> torch.jit.ScriptModule:
     """One program with several methods of a model, each recorded on its example."""
     module = flat_module(list(methods.values()), list(methods))
     examples = {name: list(eager.inputs.values()) for name, eager in methods.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TracerWarning)  # the guards have seen each method
-        program: torch.jit.ScriptModule = _record(module, examples, next(iter(methods.values())).name, None)
-    return program
+    return _traced(module, examples, next(iter(methods.values())).name)
 
 
 def copied(program: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
@@ -77,17 +51,14 @@ def copied(program: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
         return torch.jit.load(buffer)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _record(
-    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str, recorder: Recorder | None
-) -> Any:
+@contextmanager
+def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
+    """The state in which torch traces the model of that name, with its errors as TraceError."""
     TracerWarning.ignore_lib_warnings()  # type: ignore[no-untyped-call]
     ignore_torchscript_deprecation()
-    given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
     try:
-        with attributes_kept(module), recorder or nullcontext():
-            return torch.jit.trace_module(  # type: ignore[no-untyped-call]
-                module, given, check_trace=False, _store_inputs=False
-            )
+        with attributes_kept(module):
+            yield
     except Error:
         raise
     except Exception as error:
@@ -95,6 +66,20 @@ def _record(
             raise
         where = raised_at(error) or name
         raise TraceError(f"{where}: it cannot be traced: {one_line(error)}") from error
+
+
+def trace_module(module: nn.Module, examples: Mapping[str, Sequence[Tensor]]) -> torch.jit.ScriptModule:
+    """The methods of a module, each recorded on copies of its example."""
+    given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
+    return torch.jit.trace_module(  # type: ignore[no-any-return, no-untyped-call]
+        module, given, check_trace=False, _store_inputs=False
+    )
+
+
+def _traced(module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str) -> torch.jit.ScriptModule:
+    with warnings.catch_warnings(), tracing(module, name):
+        warnings.simplefilter("ignore")  # the model has warned when it ran, and the guards look at the rest
+        return trace_module(module, examples)
 
 
 def flat_module(eagers: Sequence[Eager], names: Sequence[str] = ("forward",)) -> nn.Module:
@@ -113,9 +98,14 @@ def flat_module(eagers: Sequence[Eager], names: Sequence[str] = ("forward",)) ->
 
 def _method(eager: Eager) -> Any:
     def method(self: nn.Module, *tensors: Tensor) -> Any:
-        with eager.mode():
-            args, kwargs = eager.rebuild(tensors)
-            outputs = eager.flat_output(eager.function(*args, **kwargs))
-        return outputs[0] if "tensor" in eager.call.output else tuple(outputs)
+        return flat_call(eager, tensors)
 
     return method
+
+
+def flat_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
+    """What the model returns for flat tensors: one, or a flat tuple of them."""
+    with eager.mode():
+        args, kwargs = eager.rebuild(tensors)
+        outputs = eager.flat_output(eager.function(*args, **kwargs))
+    return outputs[0] if "tensor" in eager.call.output else tuple(outputs)

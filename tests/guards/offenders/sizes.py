@@ -167,3 +167,11 @@ class PositionsOfTheExample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.positions  # here
+
+
+@offender("size-branch", example=sequences, dynamic=BY_TIME)
+def many_rows_of_two_dims(x: Tensor) -> Tensor:
+    flat = x.flatten(0, 1)
+    if flat.shape[0] > 150:  # here
+        return x * 2
+    return x + flat.mean()

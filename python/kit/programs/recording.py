@@ -1,0 +1,90 @@
+"""Recording what a model does, for the guards: a graph, which costs a fraction of what a program does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
+
+from kit.eager import Eager
+from kit.guards.evidence import Trace
+from kit.guards.graph import Graph
+from kit.guards.recorder import Recorder
+from kit.programs.torchscript import flat_call, flat_module, trace_module, tracing
+
+# Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
+_HARMLESS = ("Iterating over a tensor", "registered as constants in the trace")
+
+
+def record(
+    eager: Eager,
+    tensors: Sequence[Tensor] | None = None,
+    what: str = "the example",
+    sizes: Mapping[str, int] | None = None,
+    like: Trace | None = None,
+) -> Trace:
+    """Record the model on flat inputs, by default those of its example. Call it in evaluation mode, without
+    gradients.
+
+    The graph has the operations that a program of `kit.programs.torchscript.trace` has. Parameters and
+    buffers are further inputs of it, unless parts of the model are TorchScript already.
+    like: the trace of the example, if it is to be compared with that: no other events are noted.
+    Raises TraceError if the model cannot be run so.
+    """
+    if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
+        return Trace(eager.module.inlined_graph, what, sizes or {})
+    given = list(eager.inputs.values()) if tensors is None else tensors
+    recorder = Recorder(eager.inputs, like.events if like is not None else None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with tracing(eager.module, eager.name), recorder:
+            if _is_plain(eager.module):
+                state = dict(_state(eager.module))
+                graph = _flat_graph(eager, given, list(state.values()))
+            else:
+                state = {}
+                graph = trace_module(flat_module([eager]), {"forward": given}).inlined_graph
+    lost = []
+    for warning in caught:
+        ours = issubclass(warning.category, TracerWarning)  # what else the model warns of, eager has said
+        if ours and not any(text in str(warning.message) for text in _HARMLESS):
+            reason = str(warning.message).split(". ")[0]
+            lost.append((reason, warning.filename, warning.lineno))
+    return Trace(graph, what, sizes or {}, recorder.events, (), lost, list(state))
+
+
+def _flat_graph(eager: Eager, given: Sequence[Tensor], state: Sequence[Tensor]) -> Graph:
+    """The graph of one call, without the names of variables, which cost as much as all else."""
+
+    def call(*tensors: Tensor) -> Any:
+        return flat_call(eager, tensors[: len(given)])
+
+    inputs = (*(tensor.clone() for tensor in given), *state)
+    graph = torch._C._create_graph_by_tracing(call, inputs, lambda value: "", True, False, None, [])[0]
+    torch._C._jit_pass_dce(graph)
+    torch._C._jit_pass_constant_pooling(graph)  # type: ignore[attr-defined]
+    return graph
+
+
+def _is_plain(module: nn.Module | None) -> bool:
+    """Whether a module is Python throughout. What is TorchScript needs a program around it to be traced."""
+    parts = module.modules() if module is not None else ()
+    return not any(
+        isinstance(value, (torch.jit.ScriptModule, torch.ScriptObject))
+        for part in parts
+        for value in (part, *vars(part).values())
+    )
+
+
+def _state(module: nn.Module | None) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a module holds, each once: parameters, buffers and plain attributes."""
+    seen: set[int] = set()
+    for path, part in module.named_modules() if module is not None else ():
+        for name, value in (*part._parameters.items(), *part._buffers.items(), *vars(part).items()):
+            if isinstance(value, Tensor) and id(value) not in seen:
+                seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
