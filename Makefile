@@ -49,7 +49,7 @@ demo: setup  ## train, export, predict in C++ and compare: the whole way once
 	@printf 'A recipe for your own model: examples/mlp/recipe.py shows one; README.md explains it.\n'
 
 .PHONY: test
-test: build asan  ## every test: ctest, the core under sanitizers, pytest
+test: setup-test build asan  ## every test: ctest, the core under sanitizers, pytest
 	$(call step,ctest)
 	ctest --preset default --parallel $(jobs)
 	$(call step,pytest)
@@ -85,6 +85,10 @@ lint: setup-lint  ## ruff, mypy, clang-format, clang-tidy, gersemi; changes noth
 format: setup-lint  ## let ruff, clang-format and gersemi rewrite what they can
 	@tools/lint --fix
 
+.PHONY: setup-test
+setup-test:
+	@tools/setup test
+
 .PHONY: setup-lint
 setup-lint:
 	@tools/setup lint
@@ -103,10 +107,11 @@ bench: build  ## the benchmarks of tests/bench
 	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(PY) -W ignore tests/bench/bench_guards.py
 
 .PHONY: gpu
-gpu: build  ## the tests that need a CUDA device; they are skipped without one
-	$(call step,ctest and pytest on the GPU)
-	ctest --test-dir build/default --output-on-failure -L gpu
-	$(PY) -m pytest -m gpu tests/parity
+gpu: setup  ## on a GPU: its tests, and a benchmark that writes docs/gpu.md; skipped without one
+	$(call step,build what the GPU needs)
+	@$(call configure,default)
+	cmake --build --preset default --target predictor kit_torch kit_native kit_cuda_tests kit_test_archives
+	tools/gpu
 
 .PHONY: clean
 clean:  ## remove what was built; .venv stays

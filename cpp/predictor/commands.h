@@ -3,6 +3,8 @@
 #include <functional>
 #include <string_view>
 
+#include <kit/configuration.h>
+
 namespace CLI {
 class App;
 }
@@ -16,6 +18,9 @@ using Action = std::function<void()>;
 void add_run(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+
+/// Adds the options that set fields of the configuration, but for the number of threads.
+void add_configuration(CLI::App& command, Configuration& configuration);
 
 /// Writes to standard output. Throws an unavailable error if that fails.
 void print(std::string_view text);

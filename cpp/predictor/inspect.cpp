@@ -7,20 +7,26 @@
 #include <nlohmann/json.hpp>
 
 #include <kit/archive.h>
+#include <kit/error.h>
 #include <kit/manifest.h>
 
 #include "commands.h"
+#include "inspect.h"
 
 namespace kit::predictor {
 
 namespace {
 
 constexpr const char* footer =
-    "The archive is checked against its manifest, member by member, but the model is not loaded.\n"
+    "The archive is checked against its manifest, member by member. The model is not loaded, unless its\n"
+    "graph is asked for: as it was traced, after its weights were folded in (frozen), or as it is executed\n"
+    "once it has run (optimized); or unless golden cases are to be run for a report of what torch fuses.\n"
     "\n"
     "Examples:\n"
     "  predictor inspect model.pt\n"
-    "  predictor inspect model.pt --json | jq .signature\n";
+    "  predictor inspect model.pt --json | jq .signature\n"
+    "  predictor inspect model.pt --graph --stage frozen --diff\n"
+    "  predictor inspect model.pt --fusion-report --device cuda\n";
 
 /// "12,345".
 std::string thousands(std::uint64_t number) {
@@ -95,6 +101,7 @@ std::string describe(const Archive& archive, const Manifest& manifest) {
   }
   for (const ProgramInfo& program : manifest.programs)
     sheet.add("programs", program.engine + "  for " + program.target + ", made with torch " + program.torch);
+  if (const std::string how = manifest.configuration.str(); !how.empty()) sheet.add("run with", how);
   for (const auto& [what, version] : manifest.provenance) sheet.add("provenance", what + " " + version);
   return sheet.text();
 }
@@ -121,19 +128,70 @@ void inspect(const std::string& path, bool as_json) {
   }
 }
 
+/// Options that count only where the model is loaded.
+std::vector<CLI::Option*> add_loading(CLI::App& command, InspectOptions& options) {
+  const std::size_t before = command.get_options().size();
+  command
+      .add_option(
+          "--case", options.cases,
+          "Run the golden case of that index, may be repeated for --fusion-report; the first for --graph, "
+          "all for --fusion-report, if not given")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("N");
+  command.add_option("--device", options.device, "cpu, cuda or cuda:N")->type_name("DEVICE");
+  command.add_option("--method", options.method, "The method of the model; forward, if not given")
+      ->type_name("METHOD");
+  command.add_option("--threads", options.configuration.threads, "Threads within an operation")
+      ->type_name("N");
+  add_configuration(command, options.configuration);
+  std::vector<CLI::Option*> added = command.get_options({});
+  added.erase(added.begin(), added.begin() + static_cast<std::ptrdiff_t>(before));
+  return added;
+}
+
+void refuse(const std::vector<CLI::Option*>& options) {
+  for (const CLI::Option* option : options)
+    if (option->count() > 0)
+      throw Error(ErrorCode::usage,
+                  option->get_name() + " needs --graph or --fusion-report; see predictor inspect --help");
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& app, Action& action) {
-  struct InspectOptions {
-    std::string model;
-    bool json = false;
-  };
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* command = app.add_subcommand("inspect", "Show what an archive holds, without loading the model");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show what an archive holds, and what the compiler makes of it");
   command->footer(footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
-  command->add_flag("--json", options->json, "Print the manifest as it is stored");
-  command->callback([options, &action] { action = [options] { inspect(options->model, options->json); }; });
+  command->add_flag("--json", options->json, "Print JSON: the manifest as it is stored, or the graph");
+  CLI::Option* graph = command->add_flag("--graph", options->graph, "Load the model and print its graph");
+  command->add_option("--stage", options->stage, "traced (if not given), frozen or optimized")
+      ->type_name("STAGE")
+      ->needs(graph);
+  command->add_flag("--diff", options->diff, "Say what led from the stage before to this one")->needs(graph);
+  CLI::Option* fusion = command
+                            ->add_flag("--fusion-report", options->fusion,
+                                       "Run golden cases and print what was fused, and what was not")
+                            ->excludes(graph);
+  command->add_option("--calls", options->calls, "How often each case is run for the report; 4, if not given")
+      ->type_name("N")
+      ->needs(fusion);
+  command->add_flag("--source", options->source, "Add the generated code to the report")->needs(fusion);
+  const std::vector<CLI::Option*> of_loading = add_loading(*command, *options);
+  command->callback([options, of_loading, &action] {
+    if (options->graph) {
+      action = [options] { show_graph(*options); };
+      return;
+    }
+    if (options->fusion) {
+      action = [options] { show_fusion(*options); };
+      return;
+    }
+    refuse(of_loading);
+    action = [options] { inspect(options->model, options->json); };
+  });
 }
 
 }  // namespace kit::predictor

@@ -1,17 +1,22 @@
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include <kit/archive.h>
 #include <kit/device.h>
 #include <kit/error.h>
+#include <kit/manifest.h>
 #include <kit/model.h>
 
 #include "commands.h"
@@ -53,7 +58,10 @@ struct RunOptions {
   std::string method = "forward";
   std::optional<std::int64_t> batch;
   std::optional<std::uint64_t> seed;
-  int threads = 1;
+  std::optional<int> threads;
+  Configuration configuration;
+  bool warm_up = false;
+  std::vector<std::string> warm_up_sizes;
   bool verbose = false;
 };
 
@@ -89,19 +97,53 @@ void check_rows(const std::vector<Tensor>& outputs, std::int64_t rows, const Sig
   }
 }
 
+/// Threads within an operation: what was asked for, else what the archive recommends, else one.
+std::optional<int> threads(const RunOptions& options, const Manifest* manifest) {
+  if (options.threads) return *options.threads > 0 ? options.threads : std::nullopt;
+  if (manifest != nullptr && manifest->configuration.threads) return manifest->configuration.threads;
+  return 1;
+}
+
+/// Sizes by dim, from options like "batch=1,64".
+std::map<std::string, std::vector<std::int64_t>> sizes_by_dim(const std::vector<std::string>& texts) {
+  std::map<std::string, std::vector<std::int64_t>> result;
+  for (const std::string& text : texts) {
+    const auto equals = text.find('=');
+    std::vector<std::int64_t>& sizes = result[text.substr(0, equals)];
+    const char* at = equals == std::string::npos ? text.data() : text.data() + equals;
+    const char* const end = text.data() + text.size();
+    while (at != end && (*at == '=' || *at == ',')) {
+      std::int64_t size = 0;
+      const auto [next, fault] = std::from_chars(at + 1, end, size);
+      if (fault != std::errc() || size < 0) break;
+      sizes.push_back(size);
+      at = next;
+    }
+    if (equals == std::string::npos || equals == 0 || at != end)
+      throw Error(ErrorCode::usage, "--warm-up-sizes " + text + " is no dim with its sizes; give batch=1,64");
+  }
+  return result;
+}
+
 void run(const RunOptions& options) {
   // What the command line alone can be wrong about comes first, before anything is loaded.
   const io::Format from = input_format(options);
-  const Options load_options{engine_from_name(options.engine), options.device, options.threads,
-                             options.method};
+  Options load_options{engine_from_name(options.engine),
+                       options.device,
+                       options.method,
+                       options.configuration,
+                       options.warm_up,
+                       sizes_by_dim(options.warm_up_sizes),
+                       [](const std::string& text) { report("note", text); }};
   Device::parse(options.device);
-  if (options.threads < 0) throw Error(ErrorCode::usage, "--threads must be 0 or more");
+  if (options.threads.value_or(0) < 0) throw Error(ErrorCode::usage, "--threads must be 0 or more");
   if (options.batch && *options.batch < 1) throw Error(ErrorCode::usage, "--batch must be 1 or more");
   io::InputFile input(options.input);
   io::OutputFile output(options.output);
   const io::Format to = output_format(options, from, !output.seekable());
 
   const Archive archive = Archive::open(options.model);
+  load_options.configuration.threads = threads(options, archive.manifest());
   std::optional<Model> model;
   // Without a manifest only the loaded program knows its inputs.
   if (archive.manifest() == nullptr) model = Model::load(archive, load_options);
@@ -120,9 +162,12 @@ void run(const RunOptions& options) {
 
   if (!model) model = Model::load(archive, load_options);
   for (const std::string& warning : model->warnings()) report("warning", warning);
+  if (const std::optional<WarmUp>& warm_up = model->warmed_up()) report("", warm_up->str());
   if (options.seed) model->seed(*options.seed);
   if (options.verbose) {
-    report("", "runs " + std::string(name(model->engine())) + " on " + options.device);
+    const std::string how = model->configuration().str();
+    report("", "runs " + std::string(name(model->engine())) + " on " + options.device +
+                   (how.empty() ? "" : ", " + how));
     for (const std::string& note : model->notes()) report("note", note);
   }
 
@@ -187,6 +232,18 @@ void add_run(CLI::App& app, Action& action) {
           "--threads", options->threads,
           "Threads within an operation: 1, if not given; large models gain by more; 0 lets the engine choose")
       ->type_name("N");
+  add_configuration(*command, options->configuration);
+  constexpr const char* warm_up = "Warm-up (what compiles after it is named with its sizes)";
+  command
+      ->add_flag("--warm-up", options->warm_up,
+                 "Call the model with golden cases first, one of each of their sizes, until nothing more is "
+                 "compiled")
+      ->group(warm_up);
+  command
+      ->add_option("--warm-up-sizes", options->warm_up_sizes,
+                   "Only with cases of these sizes; once for each dim: batch=1,64")
+      ->type_name("DIM=N,...")
+      ->group(warm_up);
   command->add_flag("-v,--verbose", options->verbose,
                     "Say which engine runs, why not another, and how fast it was");
   command->callback([options, &action] { action = [options] { run(*options); }; });

@@ -35,6 +35,7 @@ struct VerifyOptions {
   std::string engine = "auto";
   std::string device = "cpu";
   std::optional<std::string> method;
+  Configuration configuration;
   bool all = false;
   bool json = false;
 };
@@ -45,6 +46,7 @@ struct Outcome {
   std::string method;
   Report report;
   std::string unavailable;
+  Configuration configuration;
 };
 
 const char* verdict(const Difference& difference) {
@@ -86,12 +88,13 @@ std::string table(const Outcome& outcome, bool several) {
   }
   text += title(outcome, several) + ": " + plural(outcome.report.cases, "case") + ", ";
   if (outcome.report.passed() && outcome.report.bit_equal()) {
-    text += "all outputs bit-equal to eager\n";
+    text += "all outputs bit-equal to eager";
   } else {
     text += std::string(outcome.report.passed() ? "all outputs within tolerance" : "outputs DIFFER") +
-            ", largest absolute difference " + brief(outcome.report.max_abs()) + "\n";
+            ", largest absolute difference " + brief(outcome.report.max_abs());
   }
-  return text;
+  const std::string how = outcome.configuration.str();
+  return text + (how.empty() ? "" : " (" + how + ")") + "\n";
 }
 
 nlohmann::json json_of(const Outcome& outcome) {
@@ -112,6 +115,7 @@ nlohmann::json json_of(const Outcome& outcome) {
   }
   return {{"engine", outcome.engine},
           {"method", outcome.method},
+          {"configuration", nlohmann::json::parse(outcome.configuration.json())},
           {"cases", outcome.report.cases},
           {"passed", outcome.report.passed()},
           {"bit_equal", outcome.report.bit_equal()},
@@ -142,13 +146,15 @@ std::vector<Outcome> replay(const Archive& archive, const std::string& engine, c
   std::vector<Model> models;  // all stay until the last is done, so that the weights are loaded once
   for (const std::string& method : methods(options, *archive.manifest())) {
     try {
-      models.push_back(Model::load(archive, {engine_from_name(engine), options.device, 0, method}));
+      models.push_back(
+          Model::load(archive, {engine_from_name(engine), options.device, method, options.configuration}));
       const Model& model = models.back();
-      outcomes.push_back({std::string(name(model.engine())), method, verify(model, archive), {}});
+      outcomes.push_back(
+          {std::string(name(model.engine())), method, verify(model, archive), {}, model.configuration()});
     } catch (const Error& error) {
       // With --all, a program that this host cannot run must not hide the others.
       if (!options.all || error.code() != ErrorCode::unavailable) throw;
-      outcomes.push_back({engine, method, {}, error.what()});
+      outcomes.push_back({engine, method, {}, error.what(), {}});
     }
   }
   return outcomes;
@@ -210,6 +216,9 @@ void add_verify(CLI::App& app, Action& action) {
   command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("DEVICE");
   command->add_option("--method", options->method, "One method of the model; all, if not given")
       ->type_name("METHOD");
+  command->add_option("--threads", options->configuration.threads, "Threads within an operation")
+      ->type_name("N");
+  add_configuration(*command, options->configuration);
   command->add_flag("--json", options->json, "Print the report as JSON");
   command->callback([options, &action] { action = [options] { replay_all(*options); }; });
 }

@@ -7,6 +7,7 @@
     kit.verify("model.pt")                            replay its golden cases
     kit.parity("recipe.py:recipe", "model.pt")        compare every way to run it with the eager model
     kit.layers("recipe.py:recipe", "model.pt")        find the submodule that differs
+    kit.bisect_fusion("model.pt")                     find the operation that fusion makes differ
     kit.inspect("model.pt")                           see what it holds
 
 Names are imported when they are first used, so that `python -m kit --help` need not wait for torch.
@@ -20,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kit.adopting import adopt
     from kit.archive import Archive
+    from kit.bisecting import Bisection, bisect_fusion
     from kit.compare import Tolerance
+    from kit.configuration import Configuration
     from kit.errors import (
         ArchiveError,
         ArchiveWarning,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kit.exporter import export
+    from kit.fusion import FusionReport
+    from kit.graph import Graph, GraphDiff
     from kit.guards.finding import Finding
     from kit.layerwise.report import LayersReport
     from kit.layerwise.search import layers
@@ -47,12 +52,17 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Archive": "archive",
+    "Bisection": "bisecting",
+    "Configuration": "configuration",
     "ArchiveError": "errors",
     "ArchiveWarning": "errors",
     "Difference": "report",
     "Dim": "signature",
     "Error": "errors",
     "Finding": "guards.finding",
+    "Graph": "graph",
+    "GraphDiff": "graph",
+    "FusionReport": "fusion",
     "InputError": "errors",
     "InternalError": "errors",
     "Method": "recipe",
@@ -67,6 +77,7 @@ _HOME = {
     "UnavailableError": "errors",
     "UsageError": "errors",
     "adopt": "adopting",
+    "bisect_fusion": "bisecting",
     "export": "exporter",
     "LayersReport": "layerwise.report",
     "inspect": "runtime",
@@ -79,6 +90,7 @@ _HOME = {
 
 __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "adopt",
+    "bisect_fusion",
     "export",
     "inspect",
     "layers",
@@ -87,9 +99,14 @@ __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "parity",
     "verify",
     "Archive",
+    "Bisection",
+    "Configuration",
     "Difference",
     "Dim",
     "Finding",
+    "Graph",
+    "GraphDiff",
+    "FusionReport",
     "LayersReport",
     "Method",
     "Model",

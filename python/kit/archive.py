@@ -94,6 +94,8 @@ class Archive:
             lines += _rows("method", [method.name]) if len(manifest.methods) > 1 else []
             lines += _method(method)
         lines += _rows("programs", [f"{p.engine} for {p.target}, torch {p.torch}" for p in manifest.programs])
+        if recommended := str(manifest.configuration):
+            lines += _rows("run with", [recommended])
         lines += _rows(
             "made by", [", ".join(f"{name} {version}" for name, version in manifest.provenance.items())]
         )

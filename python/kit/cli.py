@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from kit import __version__
 from kit import commands as run
+from kit.cli_configuration import add_configuration
 from kit.errors import ArchiveWarning, Error, UsageError
 
 Command = Callable[[argparse.Namespace], int]
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str], prog: str = "python -m kit") -> int:
     try:
         with warnings.catch_warnings():
             _show_archive_warnings()
-            options = _parser(prog).parse_args(arguments)
+            options = _parser(prog, "--bisect-fusion" in arguments).parse_args(arguments)
             command: Command = options.command
             code = command(options)
         sys.stdout.flush()
@@ -70,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def _parser(prog: str, bisecting: bool = False) -> argparse.ArgumentParser:
     if prog.endswith("kit.export"):
         # Alone, the command is the program: its name is taken from the arguments, and not shown.
         outer = _Parser(prog=prog, add_help=False)
@@ -86,7 +87,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _add_adopt(commands)
     _add_inspect(commands)
     _add_verify(commands)
-    _add_parity(commands)
+    if bisecting:
+        _add_bisect(commands)
+    else:
+        _add_parity(commands)
     return parser
 
 
@@ -171,11 +175,43 @@ def _add_adopt(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "inspect",
-        help="print what an archive holds",
-        description="Open and check an archive, and print what it holds. The model is not loaded.",
+        help="print what an archive holds, and what the compiler makes of it",
+        description="Open and check an archive, and print what it holds. The model is not loaded, unless its "
+        "graph is asked for: as it was traced, after its weights were folded in (frozen), or as it is "
+        "executed once it has run (optimized).",
     )
     parser.add_argument("archive", metavar="MODEL", help="the archive")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--graph", action="store_true", help="load the model and print its graph")
+    what.add_argument(
+        "--fusion-report",
+        action="store_true",
+        help="load the model, run golden cases, and print what was fused, and what was not",
+    )
+    what.add_argument(
+        "--html",
+        metavar="FILE",
+        help="load the model, and write a page with its graph at each stage and the report (needs Graphviz)",
+    )
+    parser.add_argument(
+        "--calls", type=int, metavar="N", help="how often the report runs each case (default: 4)"
+    )
+    parser.add_argument("--source", action="store_true", help="add the generated code to the report")
+    parser.add_argument("--stage", metavar="S", help="traced (if not given), frozen or optimized")
+    parser.add_argument("--diff", action="store_true", help="say what led from the stage before to this one")
+    parser.add_argument(
+        "--case",
+        action="append",
+        type=int,
+        dest="cases",
+        metavar="N",
+        help="run the golden case of that index, for the report several; the first for the graph, all for "
+        "the report, if not given",
+    )
+    parser.add_argument("--device", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument("--method", metavar="M", help="the method of the model (default: forward)")
+    add_configuration(parser)
     _finish(parser, run.inspect)
 
 
@@ -208,8 +244,40 @@ def _add_parity(commands: argparse._SubParsersAction[_Parser]) -> None:
         action="store_true",
         help="compare submodule by submodule and run by run, and name the first that differs",
     )
+    parser.add_argument(
+        "--bisect-fusion",
+        action="store_true",
+        help="compare fused with unfused instead, and find what differs; takes MODEL alone, and options of "
+        "its own: see --bisect-fusion --help",
+    )
     _add_way(parser)
     _finish(parser, run.parity)
+
+
+def _add_bisect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """`parity` where it is given --bisect-fusion: without a recipe."""
+    parser = commands.add_parser(
+        "parity",
+        help="find the fused group and the operation that make outputs differ",
+        description="Run the golden inputs with fusion on and off, and compare. Where outputs differ, find "
+        "the smallest group and the operation in it that cause it, and write a folder with a script that "
+        "shows it by itself. Exit code 5 if outputs differ beyond the tolerance.",
+    )
+    parser.add_argument("archive", metavar="MODEL", help="the archive; no recipe is needed")
+    parser.add_argument("--bisect-fusion", action="store_true", help="what this help is about")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="the folder to write (default: NAME-fusion for NAME.pt)"
+    )
+    parser.add_argument("--method", metavar="M", help="one method of the model (default: all)")
+    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument(
+        "--runs", type=int, default=3, metavar="N", help="how often each case runs (default: %(default)s)"
+    )
+    parser.add_argument("--rtol", type=float, metavar="R", help="relative tolerance (default: the archive's)")
+    parser.add_argument("--atol", type=float, metavar="A", help="absolute tolerance (default: the archive's)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_configuration(parser)
+    _finish(parser, run.bisect)
 
 
 def _add_way(parser: argparse.ArgumentParser) -> None:
@@ -218,6 +286,7 @@ def _add_way(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda or cuda:N (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_configuration(parser)
 
 
 def _finish(parser: argparse.ArgumentParser, command: Command) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from kit.cli_configuration import configuration_of
+from kit.configuration import DEFAULTS
 from kit.errors import TraceError, UnavailableError, UsageError
 
 
@@ -67,9 +69,28 @@ def adopt(options: argparse.Namespace) -> int:
 
 
 def inspect(options: argparse.Namespace) -> int:
-    """Print what an archive holds."""
+    """Print what an archive holds, or the graph of its model."""
+    from kit.inspecting import (
+        refuse_options_of_fusion,
+        refuse_options_of_loading,
+        show_fusion,
+        show_graph,
+    )
     from kit.runtime import inspect
 
+    if options.html:
+        from kit.page.command import write_report
+
+        say(write_report(options))
+        return 0
+    if options.fusion_report:
+        say(show_fusion(options))
+        return 0
+    refuse_options_of_fusion(options)
+    if options.graph:
+        say(show_graph(options))
+        return 0
+    refuse_options_of_loading(options)
     archive = inspect(options.archive)
     say(archive.to_json() if options.json else archive)
     return 0
@@ -79,7 +100,27 @@ def verify(options: argparse.Namespace) -> int:
     """Print the comparison with the golden cases; ParityError if they differ."""
     from kit.replay import verify
 
-    report = verify(options.archive, options.engine, options.device, options.method)
+    configuration = configuration_of(options)
+    report = verify(options.archive, options.engine, options.device, options.method, configuration)
+    say(report.to_json() if options.json else report)
+    report.raise_for_failure()
+    return 0
+
+
+def bisect(options: argparse.Namespace) -> int:
+    """Print what makes fused outputs differ; ParityError if something does."""
+    from kit.bisecting import bisect_fusion
+
+    report = bisect_fusion(
+        options.archive,
+        options.output,
+        method=options.method,
+        device=options.device,
+        runs=options.runs,
+        rtol=options.rtol,
+        atol=options.atol,
+        configuration=configuration_of(options),
+    )
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0
@@ -91,7 +132,8 @@ def parity(options: argparse.Namespace) -> int:
         return layers_of(options)
     from kit.replay import parity
 
-    report = parity(options.recipe, options.archive, options.engine, options.device)
+    configuration = configuration_of(options)
+    report = parity(options.recipe, options.archive, options.engine, options.device, configuration)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0
@@ -103,6 +145,8 @@ def layers_of(options: argparse.Namespace) -> int:
 
     if options.engine not in ("auto", "torchscript"):
         raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
+    if (configuration := configuration_of(options)) != DEFAULTS:
+        raise UsageError(f"--layers runs the program as torch does, not with {configuration}; drop that")
     report = layers(options.recipe, options.archive, options.device)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()

@@ -16,6 +16,7 @@ import kit
 from kit.archive import Archive, check_destination, member_infos, write_archive
 from kit.cases import encode, member_name
 from kit.compare import tolerances_for
+from kit.configuration import Configuration
 from kit.eager import module_of, on_device
 from kit.errors import UnavailableError, UsageError
 from kit.guard import guarded
@@ -64,6 +65,7 @@ def export(
     training: bool | None = None,
     allow: Sequence[str] | None = None,
     on_branch: str | None = None,
+    configuration: Configuration | None = None,
     device: str | None = None,
 ) -> Archive:
     """Trace a model, write the archive, and verify it in the C++ engine.
@@ -96,6 +98,7 @@ def export(
         "training": training,
         "allow": allow,
         "on_branch": on_branch,
+        "configuration": configuration,
     }
     known = {key: value for key, value in fields.items() if value is not None}
     return export_with_report(model_or_recipe, args, path, programs, device=device, known=known).archive
@@ -233,7 +236,8 @@ def _manifest(
     )
     version = torch.__version__.partition("+")[0]
     programs = (ProgramInfo(torchscript.ENGINE, torchscript.TARGET, version),)
-    return Manifest(str(recipe.name), described, programs, member_infos(members), provenance())
+    infos = member_infos(members)
+    return Manifest(str(recipe.name), described, programs, infos, provenance(), recipe.configuration)
 
 
 def provenance() -> dict[str, str]:

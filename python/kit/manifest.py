@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kit.compare import Tolerance
+from kit.configuration import Configuration
 from kit.errors import ArchiveError, UsageError
 from kit.fields import Fault, count, distinct, each, get, text
 from kit.method import FORWARD, Method, read_methods
@@ -41,7 +42,7 @@ class MemberInfo:
 class Manifest:
     """What the archive holds: see the fields of format 1 in docs/archive-format.md.
 
-    methods: `forward` first, the others by name.
+    methods: `forward` first, the others by name. configuration: how to run the TorchScript program.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Manifest:
     programs: tuple[ProgramInfo, ...]
     members: tuple[MemberInfo, ...]
     provenance: Mapping[str, str] = field(default_factory=dict)
+    configuration: Configuration = field(default_factory=Configuration)
 
     @property
     def signature(self) -> Signature:
@@ -75,6 +77,7 @@ class Manifest:
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON values."""
+        configuration = self.configuration.to_dict()
         others = {method.name: method.to_dict() for method in self.methods if method.name != FORWARD}
         return {
             "format": FORMAT,
@@ -82,6 +85,7 @@ class Manifest:
             **self.method(FORWARD).to_dict(),
             **({"methods": others} if others else {}),
             "programs": [vars(program) for program in self.programs],
+            **({"configuration": configuration} if configuration else {}),
             "members": [vars(member) for member in self.members],
             "provenance": dict(self.provenance),
         }
@@ -126,7 +130,8 @@ def _read(root: dict[str, Any]) -> Manifest:
     distinct("member", [member.name for member in members])
     if not programs or not members:
         raise Fault(f"there are no {'programs' if not programs else 'members'}")
-    return Manifest(text(root, "name", "the manifest"), methods, programs, members, provenance)
+    name, configuration = text(root, "name", "the manifest"), Configuration.parse(root)
+    return Manifest(name, methods, programs, members, provenance, configuration)
 
 
 def _read_program(root: Any) -> ProgramInfo:

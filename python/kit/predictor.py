@@ -14,6 +14,7 @@ import safetensors.torch
 from torch import Tensor
 
 from kit import errors
+from kit.configuration import DEFAULTS, Configuration
 from kit.errors import UnavailableError
 from kit.method import FORWARD
 
@@ -50,7 +51,7 @@ def run_predictor(
     *,
     engine: str = "auto",
     device: str = "cpu",
-    threads: int = 1,
+    configuration: Configuration = DEFAULTS,
     method: str = FORWARD,
     seed: int | None = None,
 ) -> dict[str, Tensor]:
@@ -64,13 +65,25 @@ def run_predictor(
         plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in inputs.items()}
         safetensors.torch.save_file(plain, source)
         command = [program, "run", path, "--input", str(source), "--output", str(result)]
-        command += ["--engine", engine, "--device", device, "--threads", str(threads)]
-        command += ["--method", method]
+        command += ["--engine", engine, "--device", device, "--method", method]
+        command += configuration_options(configuration)
         command += [] if seed is None else ["--seed", str(seed)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise _error(done)
         return safetensors.torch.load_file(result)
+
+
+def configuration_options(configuration: Configuration) -> list[str]:
+    """The options of predictor that set the same."""
+    options = []
+    for name, value in configuration.to_dict().items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "freeze":
+            options.append(option if value else "--no-freeze")
+        else:
+            options += [option, {True: "on", False: "off"}[value] if name == "fusion" else str(value)]
+    return options
 
 
 def _error(done: subprocess.CompletedProcess[str]) -> errors.Error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kit.configuration import Configuration
 from kit.errors import Error, UsageError
 from kit.signature import Dim
 from kit.source import display_path, one_line, raised_at
@@ -66,6 +67,7 @@ class Recipe:
     training: whether the model runs in training mode; see `Method`.
     allow: findings to let pass, as the rule ("random"), or the rule and what it is about ("random:dropout",
         "unused-input:mask"). docs/guards says which rules can be allowed.
+    configuration: how to run the TorchScript program, recommended to whoever loads the archive.
     on_branch: "refuse" a model with control flow that a trace cannot hold, or "script" the smallest function
         or submodule around it.
     """
@@ -84,6 +86,7 @@ class Recipe:
     training: bool = False
     allow: Sequence[str] = ()
     on_branch: str = "refuse"
+    configuration: Configuration = field(default_factory=Configuration)
 
     def __post_init__(self) -> None:
         if not callable(self.model):
@@ -92,6 +95,8 @@ class Recipe:
             )
         self.args = tuple_of(self.args)
         self.scalars, self.allow = _listed(self.scalars), _listed(self.allow)
+        if not isinstance(self.configuration, Configuration):
+            raise UsageError(f"configuration is {self.configuration!r}; give a kit.Configuration")
         if self.on_branch not in BRANCHES:
             raise UsageError(f"on_branch is {self.on_branch!r}; give 'refuse' or 'script'")
         if self.name is None:

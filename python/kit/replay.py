@@ -13,6 +13,7 @@ from torch import Tensor
 from kit.archive import Archive
 from kit.binding import native
 from kit.compare import Tolerance, default_tolerance
+from kit.configuration import DEFAULTS, Configuration
 from kit.eager import Eager, module_of, on_device
 from kit.errors import ArchiveError, InputError, UsageError
 from kit.manifest import Manifest
@@ -34,11 +35,16 @@ Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 def verify(
-    path: str | os.PathLike[str], engine: str = "auto", device: str = "cpu", method: str | None = None
+    path: str | os.PathLike[str],
+    engine: str = "auto",
+    device: str = "cpu",
+    method: str | None = None,
+    configuration: Configuration = DEFAULTS,
 ) -> ParityReport:
     """Replay the golden cases of an archive in the C++ engine, and compare with the eager outputs in it.
 
     method: the one to replay; all that the archive has, if not given.
+    configuration: how the TorchScript engine runs it; the report says how it ran.
 
     A difference is in the report and raises nothing. Raises ArchiveError if the file is no sound archive or
     has no golden cases, UsageError if it has no such method, UnavailableError if the host lacks the engine or
@@ -48,14 +54,14 @@ def verify(
     manifest = known_manifest(archive)
     methods = manifest.methods if method is None else (manifest.method(method),)
     # All models stay until the last is done, so that the weights are loaded once.
-    models = [Model(archive, engine, device, one.name) for one in methods]
-    reports = [verify_archive(archive, model) for model in models]
-    return ParityReport(
-        archive.path,
-        reports[0].columns,
-        sum(report.cases for report in reports),
-        tuple(row for report in reports for row in report.rows),
-    )
+    models = [Model(archive, engine, device, one.name, configuration) for one in methods]
+    return _together([verify_archive(archive, model) for model in models])
+
+
+def _together(reports: Sequence[ParityReport]) -> ParityReport:
+    """The reports of an archive's methods as one."""
+    rows = tuple(row for report in reports for row in report.rows)
+    return replace(reports[0], cases=sum(report.cases for report in reports), rows=rows)
 
 
 def verify_archive(archive: Archive, model: Model) -> ParityReport:
@@ -76,7 +82,14 @@ def verify_archive(archive: Archive, model: Model) -> ParityReport:
         )
         for one in report.results
     ]
-    return ParityReport(archive.path, (column,), report.cases, tuple(rows))
+    return ParityReport(
+        archive.path,
+        (column,),
+        report.cases,
+        tuple(rows),
+        engine=report.engine,
+        configuration=model.configuration,
+    )
 
 
 def parity(
@@ -84,16 +97,21 @@ def parity(
     path: str | os.PathLike[str],
     engine: str = "auto",
     device: str = "cpu",
+    configuration: Configuration = DEFAULTS,
 ) -> ParityReport:
     """Run the golden inputs of an archive through every way there is, and compare with the eager model.
 
     The ways are the eager model, the traced program in Python, `predictor`, and the C++ engine in this
-    process. A recipe that is given as a function or by name is run, which may train the model once more.
+    process. The C++ engine and predictor run with the configuration, the traced program as plain torch runs
+    it. A recipe that is given as a function or by name is run, which may train the model once more.
     All methods of the archive are compared. Raises UsageError if the recipe's model takes or returns
-    something else than the archive's, or lacks a method of it, UnavailableError if there is no predictor.
+    something else than the archive's, or lacks a method of it, UnavailableError if there is no predictor, or
+    if the host lacks the engine or the device.
     """
     archive = Archive(path)
     manifest = known_manifest(archive)
+    # Before the recipe is run, which may take long: a device that is not here is found at once.
+    models = [Model(archive, engine, device, one.name, configuration) for one in manifest.methods]
     reports = []
     with random_state_kept():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
@@ -101,7 +119,7 @@ def parity(
             if device != "cpu":
                 recipe = on_device(recipe, device)
             recipes = recipe.by_method()
-            for method in manifest.methods:
+            for method, model in zip(manifest.methods, models, strict=True):
                 if method.name not in recipes:
                     raise UsageError(
                         f"{archive.path} has the method '{method.name}', which the recipe has not; give the "
@@ -110,12 +128,10 @@ def parity(
                 eager = Eager(recipes[method.name])
                 _check_same_model(eager, method.signature, archive.path)
                 eager.seed = method.seed
-                results = _run_all(
-                    archive, method, eager, Model(archive, engine, device, method.name), device
-                )
-                reports.append(compare_ways(archive.path, manifest, results, EAGER, method.name))
-    rows = tuple(row for report in reports for row in report.rows)
-    return replace(reports[0], cases=sum(report.cases for report in reports), rows=rows)
+                results = _run_all(archive, method, eager, model, device)
+                report = compare_ways(archive.path, manifest, results, EAGER, method.name)
+                reports.append(replace(report, engine=model.engine, configuration=model.configuration))
+    return _together(reports)
 
 
 def _run_all(
@@ -125,7 +141,7 @@ def _run_all(
     ways: dict[str, Run] = {
         EAGER: lambda given: eager.run(given, "a golden case"),
         TRACED: traced_in_python(archive.path, device, method.name),
-        PREDICTOR: _in_predictor(archive, method, model.engine, device),
+        PREDICTOR: _in_predictor(archive, method, model, device),
         BINDING: lambda given: model.predict(list(given)),
     }
     results: dict[str, list[list[Tensor]]] = {name: [] for name in ways}
@@ -179,17 +195,19 @@ def traced_in_python(path: str, device: str, method: str = FORWARD) -> Run:
     return run
 
 
-def _in_predictor(archive: Archive, method: Method, engine: str, device: str) -> Run:
+def _in_predictor(archive: Archive, method: Method, model: Model, device: str) -> Run:
     signature = method.signature
+    known = model.configuration
+    configuration = replace(known, threads=known.threads or torch.get_num_threads())
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         named = dict(zip([spec.name for spec in signature.inputs], inputs, strict=True))
         outputs = run_predictor(
             archive.path,
             named,
-            engine=engine,
+            engine=model.engine,
             device=device,
-            threads=torch.get_num_threads(),
+            configuration=configuration,
             method=method.name,
             seed=method.seed,
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kit.configuration import Configuration
 from kit.errors import ParityError
 from kit.method import FORWARD
 
@@ -52,6 +53,7 @@ class ParityReport:
     path: the archive. columns: the ways. cases: number of cases, of all methods together. rows: one for each
     output of each case.
     expected: what the ways are compared with, as the heading of its column.
+    engine, configuration: what ran in C++, and how; "" and empty where nothing did.
     """
 
     path: str
@@ -59,6 +61,8 @@ class ParityReport:
     cases: int
     rows: tuple[Row, ...]
     expected: str = "golden"
+    engine: str = ""
+    configuration: Configuration = field(default_factory=Configuration)
 
     @property
     def passed(self) -> bool:
@@ -112,7 +116,7 @@ class ParityReport:
             "max_abs": self.max_abs,
             "max_rel": self.max_rel,
         }
-        return {**asdict(self), **summary}
+        return {**asdict(self), **summary, "configuration": self.configuration.to_dict()}
 
     def to_json(self) -> str:
         """The same as text."""
@@ -126,8 +130,10 @@ class ParityReport:
             outputs = list(dict.fromkeys(row.output for row in self.rows))
             head = f"{self.path}: {cases}, {_count(len(outputs), 'output')} ({', '.join(outputs)})"
         verdict = "agrees" if self.passed else "DIFFERS"
+        how = str(self.configuration)
+        ran = [f"{self.engine} in C++: {how}"] if how else []
         last = f"{verdict}; largest difference: {self.worst}"
-        return "\n".join([head, "", *_table(self._cells()), "", last])
+        return "\n".join([head, "", *_table(self._cells()), "", *ran, last])
 
     def _cells(self) -> list[list[str]]:
         shown = any(row.first_values for row in self.rows)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from torch import Tensor
 
 from kit.archive import Archive
 from kit.binding import native
+from kit.configuration import DEFAULTS, Configuration
 from kit.errors import ArchiveWarning, InputError
+from kit.fusion import FusionReport
+from kit.graph import Graph
 from kit.method import FORWARD
 from kit.signature import Signature
+from kit.state import random_state_kept
 from kit.structure import bind, restore
+from kit.warm_up import WarmUp
+
+WarmUpSizes = bool | Mapping[str, Sequence[int]]
+
+_log = logging.getLogger("kit")
 
 
 class Model:
@@ -24,9 +37,29 @@ class Model:
     run in parallel.
     """
 
-    def __init__(self, archive: Archive, engine: str, device: str, method: str = FORWARD) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        engine: str,
+        device: str,
+        method: str = FORWARD,
+        configuration: Configuration = DEFAULTS,
+        warm_up: WarmUpSizes = False,
+    ) -> None:
         self.archive = archive
-        self._native = native.Model.load(archive._native, engine, device, method=method)
+        sizes = warm_up if isinstance(warm_up, Mapping) else {}
+        with random_state_kept() if warm_up else nullcontext():
+            self._native = native.Model.load(
+                archive._native,
+                engine,
+                device,
+                method,
+                native.Configuration(**configuration.to_dict()),
+                bool(warm_up),
+                sizes,
+                _log.warning,
+            )
+            self._warm_after_load()
         self._signature = archive.manifest.method(method).signature if archive.manifest is not None else None
         self._call = self._signature.call if self._signature is not None else None
         self._count = len(self._native.input_names)
@@ -53,6 +86,12 @@ class Model:
         return self._native.engine
 
     @property
+    def configuration(self) -> Configuration:
+        """How the TorchScript engine runs it: what was asked for, else what the archive recommends, else the
+        defaults."""
+        return Configuration(**json.loads(self._native.configuration_json))
+
+    @property
     def notes(self) -> list[str]:
         """Why the other engines were not taken, one sentence each."""
         return self._native.notes
@@ -75,6 +114,57 @@ class Model:
         """Flat outputs for flat inputs, both in the signature's order."""
         return self._native.predict(inputs)
 
+    def warm_up(self, *args: Any, **kwargs: Any) -> WarmUp:
+        """Call the model with these arguments until nothing more is compiled, and say what it took.
+
+        Predictions that compile from now on are named by the logger "kit", as warnings with their sizes. Not
+        while another thread uses the model. The random generators stay as they are.
+        """
+        with random_state_kept():
+            inputs = self._bind(args, kwargs)
+            report = self._native.warm_up([inputs])
+            self._warm_binding(inputs)
+        return WarmUp.of(report)
+
+    def _warm_binding(self, inputs: list[Tensor]) -> None:
+        """Its own first calls are slow as well, when all is compiled."""
+        for _ in range(3):
+            self._native.predict(inputs)
+
+    def _warm_after_load(self) -> None:
+        warmed = self._native.warmed_up
+        if warmed is None:
+            return
+        for inputs, _ in self.archive.cases(self.method):
+            if _sizes(self.archive, self.method, inputs) in warmed.sizes:
+                self._warm_binding(inputs)
+                return
+
+    @property
+    def warmed_up(self) -> WarmUp | None:
+        """All warm-ups together, or None if there was none."""
+        one = self._native.warmed_up
+        return None if one is None else WarmUp.of(one)
+
+    def fusion(self, inputs: Sequence[Sequence[Tensor]], calls: int = 4) -> FusionReport:
+        """What is fused, and what is not, when these flat inputs are given `calls` times each, in this order.
+
+        They are run in an execution of its own, so that the model itself stays as it is. The random
+        generators stay as they are.
+        """
+        with random_state_kept():
+            return FusionReport.of(native.fusion(self._native, [list(one) for one in inputs], calls))
+
+    def graph(self, stage: str = "traced", inputs: Sequence[Tensor] = ()) -> Graph:
+        """The graph of the method at a stage: traced, frozen or optimized.
+
+        For "optimized" it is the one that is executed for flat inputs of these sizes: they are run until
+        nothing more is compiled, in an execution of its own, so that the model itself stays as it is. The
+        random generators stay as they are.
+        """
+        with random_state_kept():
+            return Graph.of(native.graph(self._native, stage, list(inputs)))
+
     def seed(self, seed: int) -> None:
         """Seed the random generators that the program draws from: torch's, of the whole process."""
         self._native.seed(seed)
@@ -94,12 +184,29 @@ class Model:
         return f"<kit.Model {self.name!r}{method}, engine {self.engine}>"
 
 
+def _sizes(archive: Archive, method: str, inputs: Sequence[Tensor]) -> dict[str, int]:
+    """The sizes of the dims in the inputs of a golden case."""
+    manifest = archive.manifest
+    specs = manifest.method(method).signature.inputs if manifest is not None else ()
+    return {
+        entry: size
+        for spec, tensor in zip(specs, inputs, strict=True)
+        for entry, size in zip(spec.shape, tensor.shape, strict=True)
+        if isinstance(entry, str)
+    }
+
+
 def _all_tensors(args: tuple[Any, ...]) -> bool:
     return all(isinstance(value, Tensor) for value in args)
 
 
 def load(
-    path: str | os.PathLike[str] | Archive, engine: str = "auto", device: str = "cpu", method: str = FORWARD
+    path: str | os.PathLike[str] | Archive,
+    engine: str = "auto",
+    device: str = "cpu",
+    method: str = FORWARD,
+    configuration: Configuration = DEFAULTS,
+    warm_up: WarmUpSizes = False,
 ) -> Model:
     """Load a model into the C++ engine.
 
@@ -107,12 +214,17 @@ def load(
     engine: "auto" takes the fastest program that the archive has and this host can run.
     device: "cpu", "cuda" or "cuda:N".
     method: which method of the model.
+    configuration: how the TorchScript engine runs it.
+    warm_up: whether to call it until nothing more is compiled: with one golden case of each of their sizes,
+        or of those that are given by dim, as {"batch": [1, 64]}. Predictions that compile after that are
+        named by the logger "kit".
 
-    Raises ArchiveError if the file is no sound archive, UsageError if it has no such method, UnavailableError
-    if the host lacks the engine or the device. Warns with ArchiveWarning of what cannot be checked: that is
-    all in a plain TorchScript file.
+    Raises ArchiveError if the file is no sound archive, UsageError if it has no such method, or no golden
+    cases to warm up with, UnavailableError if the host lacks the engine or the device. Warns with
+    ArchiveWarning of what cannot be checked: that is all in a plain TorchScript file.
     """
-    model = Model(path if isinstance(path, Archive) else Archive(path), engine, device, method)
+    archive = path if isinstance(path, Archive) else Archive(path)
+    model = Model(archive, engine, device, method, configuration, warm_up)
     for message in model.warnings:
         warnings.warn(message, ArchiveWarning, stacklevel=2)
     return model

@@ -99,7 +99,8 @@ kit::Tensor make_input(const kit::Signature& signature, std::int64_t batch) {
 }
 
 int run(const std::string& path) {
-  const kit::Model model = kit::Model::load(path, {.engine = kit::Engine::torchscript, .threads = 1});
+  const kit::Model model =
+      kit::Model::load(path, {.engine = kit::Engine::torchscript, .configuration = {.threads = 1}});
   const kit::Signature& signature = model.signature();
   if (signature.batch() == nullptr || signature.inputs.size() != 1 || signature.outputs.size() != 1 ||
       signature.inputs.front().dtype != kit::DType::float32) {

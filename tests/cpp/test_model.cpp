@@ -79,7 +79,8 @@ TEST(Model, AnArchiveFromElsewhereLoadsWithAWarning) {
 TEST(Model, RefusesOptionsThatMeanNothing) {
   const Archive archive = Archive::open(archive_path("tiny"));
   expect_error(ErrorCode::usage, "is no device", [&] { Model::load(archive, {.device = "tpu"}); });
-  expect_error(ErrorCode::usage, "threads", [&] { Model::load(archive, {.threads = -1}); });
+  expect_error(ErrorCode::usage, "threads",
+               [&] { Model::load(archive, {.configuration = {.threads = -1}}); });
   expect_error(ErrorCode::unavailable, "native", [&] { Model::load(archive, {.engine = Engine::native}); });
 }
 

@@ -146,19 +146,28 @@ def check(actual: Sequence[Tensor], expected: Sequence[Tensor], what: str, inexa
 
 
 def check_on(device: str, exported: Exported, predictor: Run, folder: Path) -> None:
-    """The same archive on a GPU, against the eager model there: through the binding and `predictor`."""
+    """The same archive on a GPU, against the eager model there: traced in Python, through the binding, and
+    through `predictor`."""
     inexact = f"pointwise chains may be fused on {device}, from the second run on"
+    traced = torch.jit.load(exported.path, map_location=device)
     model = kit.load(exported.path, device=device)
     for run in range(3):
         for index, (inputs, _) in enumerate(exported.cases):
             moved = {name: tensor.to(device) for name, tensor in inputs.items()}
             args, kwargs = arguments(exported.recipe, moved)
-            actual = [tensor.cpu() for tensor in flat(model(*args, **kwargs))]
-            expected = [tensor.cpu() for tensor in flat(run_eager(exported, inputs, device))]
-            check(actual, expected, f"run {run}, case {index}", inexact)
-    inputs, outputs = exported.cases[-1]
+            expected = _on_cpu(run_eager(exported, inputs, device))
+            with torch.no_grad():
+                check(_on_cpu(traced(*moved.values())), expected, f"traced, run {run}, case {index}", inexact)
+            outputs = model(*args, **kwargs)
+            assert {tensor.device.type for tensor in flat(outputs)} == {torch.device(device).type}
+            check(_on_cpu(outputs), expected, f"binding, run {run}, case {index}", inexact)
+    inputs, names = exported.cases[-1]
     written = run_predictor(predictor, exported, inputs, folder, "--device", device)
-    check([written[name] for name in outputs], expected, "last case through predictor", inexact)
+    check([written[name] for name in names], expected, "last case through predictor", inexact)
+
+
+def _on_cpu(value: Any) -> list[Tensor]:
+    return [tensor.cpu() for tensor in flat(value)]
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

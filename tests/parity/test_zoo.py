@@ -14,7 +14,6 @@ from tests.parity.support import (
     arguments,
     check,
     check_on,
-    export,
     flat,
     nesting,
     run_eager,
@@ -25,33 +24,6 @@ from tests.parity.zoo import ZOO
 # Models whose programs need not have the eager model's bits, by name: which op differs, and why. For
 # these, and only these, the tolerance of the dtype applies (torch.testing.assert_close).
 INEXACT: dict[str, str] = {}
-
-EXPORTS: dict[str, Exported] = {}
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("zoo")
-
-
-def _float16_on_cpu() -> str:
-    """Why this CPU cannot run float16, or "" if it can."""
-    try:
-        torch.nn.functional.linear(torch.ones(1, 2).half(), torch.ones(1, 2).half())
-    except RuntimeError as error:
-        return f"this CPU has no float16 matrix product: {error}"
-    return ""
-
-
-@pytest.fixture(params=sorted(ZOO))
-def exported(request: pytest.FixtureRequest, folder: Path) -> Exported:
-    """A model of the zoo, exported once in a session."""
-    name: str = request.param
-    if name == "float16" and (reason := _float16_on_cpu()):
-        pytest.skip(reason)
-    if name not in EXPORTS:
-        EXPORTS[name] = export(ZOO[name](), folder / f"{name}.pt")
-    return EXPORTS[name]
 
 
 def test_zoo_is_large_enough() -> None:

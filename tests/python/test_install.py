@@ -84,7 +84,15 @@ def test_pip_installs_the_package_and_predictor(environment: Path, tmp_path: Pat
     assert run(predictor, "--version", cwd=tmp_path).stdout == f"predictor {kit.__version__}\n"
     where = run(python, "-c", "import kit; print(kit.__file__)", cwd=tmp_path).stdout.strip()
     assert Path(where).is_relative_to(environment)
-    for name in ("py.typed", "_native.pyi", "manifest.schema.json"):
+    data = (
+        "py.typed",
+        "_native.pyi",
+        "manifest.schema.json",
+        "page/page.html",
+        "page/page.css",
+        "page/page.js",
+    )
+    for name in data:
         assert (Path(where).parent / name).is_file()
 
     (tmp_path / "recipe.py").write_text(RECIPE)

@@ -134,7 +134,7 @@ def test_the_exit_code_of_predictor_becomes_the_error(
 
 
 def test_the_predictor_gives_outputs_by_name(archive: Path, with_predictor: Path) -> None:
-    outputs = run_predictor(str(archive), {"x": X.expand(5, 3)}, threads=1)
+    outputs = run_predictor(str(archive), {"x": X.expand(5, 3)})
     assert set(outputs) == {"y", "best"}
     assert torch.equal(outputs["y"], X.expand(5, 3) * 2)
     with pytest.raises(kit.InputError):

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <kit/compare.h>
+#include <kit/configuration.h>
 #include <kit/signature.h>
 
 namespace kit {
@@ -47,6 +48,7 @@ struct Manifest {
   std::string name;
   std::vector<Method> methods;  ///< `forward` first, the others by name
   std::vector<ProgramInfo> programs;
+  Configuration configuration;  ///< how to run the TorchScript program, where the exporter recommends it
   std::vector<MemberInfo> members;
   std::map<std::string, std::string> provenance;  ///< versions of what made the archive, by name
   std::string json;                               ///< the text it was read from

@@ -1,14 +1,22 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <kit/archive.h>
+#include <kit/bisect.h>
+#include <kit/configuration.h>
+#include <kit/fusion.h>
+#include <kit/graph.h>
 #include <kit/signature.h>
 #include <kit/tensor.h>
+#include <kit/warm_up.h>
 
 namespace kit {
 
@@ -23,9 +31,14 @@ Engine engine_from_name(std::string_view name);
 
 struct Options {
   Engine engine = Engine::automatic;
-  std::string device = "cpu";      ///< "cpu", "cuda" or "cuda:N"
-  int threads = 0;                 ///< intra-op threads, for the whole process; 0 leaves them as they are
-  std::string method = "forward";  ///< which method of the model to load
+  std::string device = "cpu";        ///< "cpu", "cuda" or "cuda:N"
+  std::string method = "forward";    ///< which method of the model to load
+  Configuration configuration = {};  ///< how the TorchScript engine runs it
+  bool warm_up = false;  ///< whether to call it with golden cases first: one of each of their sizes
+  /// The sizes to warm up, by dim; those of all golden cases, if not given.
+  std::map<std::string, std::vector<std::int64_t>> warm_up_sizes = {};
+  /// Takes one sentence for each prediction that compiles after a warm-up. On the thread that predicts.
+  std::function<void(const std::string&)> log = nullptr;
 };
 
 class Program;
@@ -35,7 +48,8 @@ class Program;
 class Model {
  public:
   /// Opens and checks the archive, chooses a program and loads it. Throws archive, usage and unavailable
-  /// errors. Models of one Archive on one device share the weights, whichever method they have.
+  /// errors; a warm-up needs an archive with golden cases. Models of one Archive on one device share the
+  /// weights, whichever method they have.
   static Model load(const std::string& path, const Options& options = {});
   static Model load(const Archive& archive, const Options& options = {});
 
@@ -49,6 +63,14 @@ class Model {
   /// runs if an input does not fit.
   std::vector<Tensor> predict(const std::vector<Tensor>& inputs) const;
 
+  /// Calls the model with each of these inputs, in this order, until nothing more is compiled. The outputs
+  /// are thrown away; a model with random operations draws from the generators. Predictions that compile from
+  /// now on are logged. Not while another thread uses the model. Throws as `predict` does.
+  WarmUp warm_up(const std::vector<std::vector<Tensor>>& inputs);
+
+  /// All warm-ups together: that of `Options::warm_up`, and those asked for since. Unset if there was none.
+  const std::optional<WarmUp>& warmed_up() const noexcept;
+
   /// Seeds the random generators that the program draws from: those of the whole process.
   void seed(std::uint64_t seed) const;
 
@@ -60,6 +82,26 @@ class Model {
 
   /// The engine in use, never `automatic`.
   Engine engine() const noexcept;
+
+  /// How the TorchScript engine runs it: what was asked for, else what the archive recommends, else the
+  /// defaults. Empty for other engines.
+  const Configuration& configuration() const noexcept;
+
+  /// The graph of the method at a stage. For `optimized` it is the one that is executed for inputs of the
+  /// given sizes: they are run until nothing more is compiled, in an execution of its own, so that the model
+  /// itself stays as it is. Throws an unavailable error for engines that have no graphs, an input error for
+  /// inputs that do not fit.
+  Graph graph(Stage stage, const std::vector<Tensor>& inputs = {}) const;
+
+  /// What is fused in calls with these inputs, each given `calls` times in this order, in an execution of its
+  /// own. Throws as `graph` does.
+  FusionReport fusion(const std::vector<std::vector<Tensor>>& inputs, int calls = 4) const;
+
+  /// Finds the fused group, and in it the operation, that makes outputs for one of these inputs differ from
+  /// those without fusion, in executions of their own. A difference is reported in the result. Throws as
+  /// `graph` does, and a usage error for fewer runs than one.
+  Bisection bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
+                          const BisectOptions& options = {}) const;
 
   /// Why the other engines were not taken, one sentence each.
   const std::vector<std::string>& notes() const noexcept;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ struct Signature {
   /// rank, a fixed size, a dim's range, or the agreement of a dim between inputs is wrong. Values are
   /// not looked at: NaN and Inf are data, and so is an empty batch where the range allows 0.
   void check_inputs(const std::vector<Tensor>& tensors) const;
+
+  /// The sizes of the dims in inputs that fit.
+  std::map<std::string, std::int64_t> sizes(const std::vector<Tensor>& tensors) const;
 
   /// The dim that leads every input and every output, so that rows can be predicted in batches of any
   /// size in its range; or null if there is none, or if a shape is unknown.

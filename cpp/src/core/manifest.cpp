@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/configuration.h"
 #include "core/fields.h"
 #include "core/method.h"
 
@@ -65,6 +66,7 @@ Manifest read(const Json& root) {
   manifest.name = text(root, "name", what);
   manifest.methods = read_methods(root);
   manifest.programs = read_programs(array(root, "programs", what));
+  manifest.configuration = read_configuration(root);
   manifest.members = read_members(array(root, "members", what));
   manifest.provenance = read_provenance(member(root, "provenance", what));
   return manifest;

@@ -64,6 +64,18 @@ void Signature::check_inputs(const std::vector<Tensor>& tensors) const {
   }
 }
 
+std::map<std::string, std::int64_t> Signature::sizes(const std::vector<Tensor>& tensors) const {
+  std::map<std::string, std::int64_t> result;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].shape) continue;
+    const std::vector<DimSpec>& shape = *inputs[i].shape;
+    for (std::size_t d = 0; d < shape.size(); ++d)
+      if (shape[d].dim >= 0)
+        result[dims[static_cast<std::size_t>(shape[d].dim)].name] = tensors[i].shape()[d];
+  }
+  return result;
+}
+
 const Dim* Signature::batch() const {
   std::int32_t leading = -1;
   const auto leads = [&](const TensorSpec& spec) {

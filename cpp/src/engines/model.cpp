@@ -1,18 +1,76 @@
 #include <kit/model.h>
 
+#include <algorithm>
+
 #include "core/choose.h"
 #include "engines/library.h"
+#include "engines/warm_up.h"
 
 namespace kit {
+
+Graph Program::graph(Stage /*stage*/, const std::vector<Tensor>& /*inputs*/) const {
+  throw Error(ErrorCode::unavailable,
+              "only TorchScript programs have graphs; load it with the engine torchscript");
+}
+
+FusionReport Program::fusion(const std::vector<std::vector<Tensor>>& /*inputs*/, int /*calls*/) const {
+  throw Error(ErrorCode::unavailable,
+              "only TorchScript programs are fused; load it with the engine torchscript");
+}
+
+Bisection Program::bisect_fusion(const std::vector<std::vector<Tensor>>& /*inputs*/,
+                                 const BisectOptions& /*options*/) const {
+  throw Error(ErrorCode::unavailable,
+              "only TorchScript programs are fused; load it with the engine torchscript");
+}
 
 struct Model::State {
   std::string method;
   Signature signature;
   Engine engine = Engine::torchscript;
+  Configuration configuration;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
   std::unique_ptr<const Program> program;
+  std::function<void(const std::string&)> log;
+  std::optional<WarmUp> warmed_up;
 };
+
+namespace {
+
+/// What is asked for, over what the archive recommends, over the defaults.
+Configuration resolved(const Configuration& asked, const Manifest* manifest, const Device& device) {
+  Configuration result = manifest != nullptr ? asked.over(manifest->configuration) : asked;
+  // Whoever asks for one executor gets it: what the archive recommends for the other does not count.
+  if (asked.executor == Executor::simple && !asked.fusion) result.fusion = false;
+  if (asked.fusion.value_or(false) && !asked.executor) result.executor = Executor::profiling;
+  result =
+      result.over({.executor = Executor::profiling, .freeze = false, .static_depth = 2, .dynamic_depth = 10});
+  const bool fuses = device.kind == Device::Kind::cuda && result.executor == Executor::profiling;
+  return result.over({.fusion = fuses});
+}
+
+/// "x float32[7, 3]": inputs of which no dims are known.
+std::string shapes(const std::vector<Tensor>& inputs, const Signature& signature) {
+  std::string text;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    text += (text.empty() ? "" : ", ") + signature.inputs[i].name + " " + inputs[i].str();
+  return text;
+}
+
+std::string compiled_late(std::uint64_t count, const std::vector<Tensor>& inputs, const Signature& signature,
+                          const WarmUp& warmed_up) {
+  const Sizes sizes = signature.sizes(inputs);
+  const bool known =
+      std::find(warmed_up.sizes.begin(), warmed_up.sizes.end(), sizes) != warmed_up.sizes.end();
+  return "a prediction compiled " + std::to_string(count) + (count == 1 ? " graph" : " graphs") + " for " +
+         (sizes.empty() ? shapes(inputs, signature) : words(sizes)) +
+         (known ? ", although the model was warmed up for these sizes: perhaps its inputs lie in memory "
+                  "otherwise"
+                : ", for which the model was not warmed up");
+}
+
+}  // namespace
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::Model(Model&&) noexcept = default;
@@ -25,17 +83,25 @@ Model Model::load(const std::string& path, const Options& options) {
 
 Model Model::load(const Archive& archive, const Options& options) {
   const Device device = Device::parse(options.device);
-  if (options.threads < 0)
-    throw Error(ErrorCode::usage,
-                std::to_string(options.threads) + " threads were asked for; give 1 or more");
+  options.configuration.check();
   const Manifest* manifest = archive.manifest();
+  const bool warms_up = options.warm_up || !options.warm_up_sizes.empty();
+  if (warms_up && manifest == nullptr)
+    throw Error(ErrorCode::usage,
+                archive.path() +
+                    ": there is nothing to warm up with: it has no manifest, hence no golden cases; call "
+                    "warm_up with inputs of your own");
   const Method* method = manifest != nullptr ? &manifest->method(options.method) : nullptr;
+  std::vector<std::vector<Tensor>> inputs;
+  if (warms_up) inputs = warm_up_inputs(archive, *method, options.warm_up_sizes);
   Choice choice = choose(archive, options.engine);
   auto state = std::make_unique<State>();
   state->method = options.method;
   state->engine = choice.engine;
   state->notes = std::move(choice.notes);
-  state->program.reset(engine_loader(choice.engine)(archive, options.method, device, options.threads));
+  state->log = options.log;
+  state->configuration = resolved(options.configuration, manifest, device);
+  state->program.reset(engine_loader(choice.engine)(archive, options.method, device, state->configuration));
   if (method != nullptr) {
     state->signature = method->signature;
   } else {
@@ -46,12 +112,67 @@ Model Model::load(const Archive& archive, const Options& options) {
         ": no manifest: neither the file's integrity, nor the inputs' dtypes and shapes, nor "
         "the outputs can be checked; write an archive with python -m kit.export");
   }
-  return Model(std::move(state));
+  Model model(std::move(state));
+  if (warms_up) model.warm_up(inputs);
+  return model;
 }
 
 std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
   state_->signature.check_inputs(inputs);
-  return state_->program->run(inputs);
+  const Program& program = *state_->program;
+  if (!state_->warmed_up || !state_->log) return program.run(inputs);
+  const std::uint64_t before = program.compilations();
+  std::vector<Tensor> outputs = program.run(inputs);
+  if (const std::uint64_t count = program.compilations() - before; count > 0)
+    state_->log(compiled_late(count, inputs, state_->signature, *state_->warmed_up));
+  return outputs;
+}
+
+WarmUp Model::warm_up(const std::vector<std::vector<Tensor>>& inputs) {
+  if (inputs.empty()) throw Error(ErrorCode::usage, "there are no inputs to warm up with; give some");
+  for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
+  WarmUp report = kit::warm_up(*state_->program, inputs);
+  for (const std::vector<Tensor>& one : inputs) report.sizes.push_back(state_->signature.sizes(one));
+  if (!state_->warmed_up) {
+    state_->warmed_up = report;
+    return report;
+  }
+  WarmUp& all = *state_->warmed_up;
+  all.sizes.insert(all.sizes.end(), report.sizes.begin(), report.sizes.end());
+  all.calls += report.calls;
+  all.compilations += report.compilations;
+  all.milliseconds += report.milliseconds;
+  all.settled = all.settled && report.settled;
+  return report;
+}
+
+Graph Model::graph(Stage stage, const std::vector<Tensor>& inputs) const {
+  if (stage == Stage::optimized) state_->signature.check_inputs(inputs);
+  Graph graph = state_->program->graph(stage, inputs);
+  graph.stage = stage;
+  graph.method = state_->method;
+  return graph;
+}
+
+FusionReport Model::fusion(const std::vector<std::vector<Tensor>>& inputs, int calls) const {
+  for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
+  FusionReport report = state_->program->fusion(inputs, calls);
+  report.method = state_->method;
+  for (const std::vector<Tensor>& one : inputs) report.sizes.push_back(state_->signature.sizes(one));
+  return report;
+}
+
+Bisection Model::bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
+                               const BisectOptions& options) const {
+  if (options.runs < 1)
+    throw Error(ErrorCode::usage, "runs is " + std::to_string(options.runs) + "; give 1 or more");
+  for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
+  Bisection found = state_->program->bisect_fusion(inputs, options);
+  found.method = state_->method;
+  const auto index = static_cast<std::size_t>(found.output_index);
+  const std::vector<TensorSpec>& outputs = state_->signature.outputs;
+  found.output = index < outputs.size() ? outputs[index].name : std::to_string(index);
+  return found;
 }
 
 void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }
@@ -59,6 +180,8 @@ void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }
 const std::string& Model::method() const noexcept { return state_->method; }
 const Signature& Model::signature() const noexcept { return state_->signature; }
 Engine Model::engine() const noexcept { return state_->engine; }
+const Configuration& Model::configuration() const noexcept { return state_->configuration; }
+const std::optional<WarmUp>& Model::warmed_up() const noexcept { return state_->warmed_up; }
 const std::vector<std::string>& Model::notes() const noexcept { return state_->notes; }
 const std::vector<std::string>& Model::warnings() const noexcept { return state_->warnings; }
 

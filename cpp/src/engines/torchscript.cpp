@@ -8,13 +8,16 @@
 #include <ATen/ops/clone.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/codegen/fuser/interface.h>
-#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <kit/torch.h>
 
+#include "engines/execution.h"
 #include "engines/program.h"
+#include "engines/threads.h"
+#include "engines/torch_bisect.h"
+#include "engines/torch_fusion.h"
+#include "engines/torch_graph.h"
 
 namespace kit {
 namespace {
@@ -60,9 +63,6 @@ at::Device find_device(const Device& device) {
     throw Error(ErrorCode::unavailable, "the device " + device.str() + " is not here: the host has " +
                                             std::to_string(count) +
                                             "; give cuda:0 to cuda:" + std::to_string(count - 1));
-  // Chains of pointwise operations become one kernel.
-  torch::jit::overrideCanFuseOnGPU(true);
-  torch::jit::setTensorExprFuserEnabled(true);
   return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
 }
 
@@ -122,9 +122,8 @@ std::shared_ptr<const Loaded> share_module(const Archive& archive, at::Device de
   return loaded;
 }
 
-torch::jit::Method find_method(const torch::jit::Module& module, const std::string& name,
-                               const Archive& archive) {
-  if (auto method = module.find_method(name)) return *method;
+void check_method(const torch::jit::Module& module, const std::string& name, const Archive& archive) {
+  if (module.find_method(name)) return;
   if (archive.manifest() != nullptr)
     throw Error(ErrorCode::archive,
                 archive.path() + ": its program has no method '" + name + "'; export the model again");
@@ -137,16 +136,39 @@ torch::jit::Method find_method(const torch::jit::Module& module, const std::stri
               archive.path() + ": its module has no method '" + name + "'; give one that it has: " + names);
 }
 
+/// What libtorch throws, as errors of kit's.
+template <typename Call>
+auto guarded(const Call& call) {
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::OutOfMemoryError& error) {
+    throw Error(ErrorCode::unavailable, "out of memory: " + summary(error) + "; give a smaller batch");
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::input, "the model cannot compute these inputs: " + summary(error));
+  }
+}
+
 class TorchScript final : public Program {
  public:
-  TorchScript(const Archive& archive, const std::string& method, at::Device device)
-      : device_(device),
-        loaded_(share_module(archive, device)),
-        method_(find_method(loaded_->module, method, archive)) {}
+  TorchScript(const Archive& archive, const std::string& method, at::Device device,
+              const Configuration& configuration)
+      : device_(device), loaded_(share_module(archive, device)) {
+    check_method(loaded_->module, method, archive);
+    try {
+      execution_ = std::make_unique<Execution>(loaded_->module, method, configuration, device);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Error(ErrorCode::archive, archive.path() + ": libtorch cannot freeze it: " + summary(error) +
+                                          "; load it without freezing");
+    }
+  }
 
   std::vector<std::string> input_names() const override {
     std::vector<std::string> names;
-    const auto& arguments = method_.function().getSchema().arguments();
+    const auto& arguments = execution_->schema().arguments();
     for (std::size_t i = 1; i < arguments.size(); ++i)  // the first is the module itself
       if (!arguments[i].default_value()) names.push_back(arguments[i].name());
     return names;
@@ -155,25 +177,9 @@ class TorchScript final : public Program {
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
     const at::NoGradGuard no_grad;
     // The inputs outlive the call, so that an output in the memory of one shows by its use count.
-    std::vector<at::Tensor> given;
+    const std::vector<at::Tensor> given = on_device(inputs);
     std::vector<at::Tensor> returned;
-    given.reserve(inputs.size());
-    try {
-      std::vector<c10::IValue> stack;
-      stack.reserve(inputs.size() + 1);
-      for (const Tensor& input : inputs) {
-        given.push_back(to_torch(input));
-        if (given.back().device() != device_) given.back() = given.back().to(device_);
-        stack.emplace_back(given.back());
-      }
-      flatten(method_(std::move(stack)), returned);
-    } catch (const Error&) {
-      throw;
-    } catch (const c10::OutOfMemoryError& error) {
-      throw Error(ErrorCode::unavailable, "out of memory: " + summary(error) + "; give a smaller batch");
-    } catch (const std::exception& error) {
-      throw Error(ErrorCode::input, "the model cannot compute these inputs: " + summary(error));
-    }
+    guarded([&] { flatten(execution_->run({given.begin(), given.end()}), returned); });
     const at::Device home =
         inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;
     std::vector<Tensor> outputs;
@@ -184,7 +190,45 @@ class TorchScript final : public Program {
 
   void seed(std::uint64_t seed) const override { at::manual_seed(seed); }
 
+  Graph graph(Stage stage, const std::vector<Tensor>& inputs) const override {
+    const at::NoGradGuard no_grad;
+    return guarded([&] { return graph_at(*execution_, stage, on_device(inputs)); });
+  }
+
+  FusionReport fusion(const std::vector<std::vector<Tensor>>& inputs, int calls) const override {
+    const at::NoGradGuard no_grad;
+    std::vector<std::vector<at::Tensor>> given;
+    for (const std::vector<Tensor>& one : inputs) given.push_back(on_device(one));
+    return guarded([&] { return fusion_of(*execution_, given, calls); });
+  }
+
+  Bisection bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
+                          const BisectOptions& options) const override {
+    const at::NoGradGuard no_grad;
+    std::vector<std::vector<at::Tensor>> given;
+    for (const std::vector<Tensor>& one : inputs) given.push_back(on_device(one));
+    const auto tensors_of = [](const c10::IValue& returned) {
+      std::vector<at::Tensor> tensors;
+      flatten(returned, tensors);
+      return tensors;
+    };
+    return guarded([&] { return kit::bisect_fusion(*execution_, given, options, tensors_of); });
+  }
+
+  std::string fingerprint() const override { return execution_->fingerprint(); }
+  std::uint64_t compilations() const noexcept override { return Execution::compilations(); }
+
  private:
+  std::vector<at::Tensor> on_device(const std::vector<Tensor>& inputs) const {
+    std::vector<at::Tensor> given;
+    given.reserve(inputs.size());
+    for (const Tensor& input : inputs) {
+      given.push_back(to_torch(input));
+      if (given.back().device() != device_) given.back() = given.back().to(device_);
+    }
+    return given;
+  }
+
   /// The output on the device of the inputs, in memory that is neither an input's nor the program's.
   static at::Tensor detached(const at::Tensor& tensor, at::Device home) {
     if (tensor.device() != home) return tensor.to(home);
@@ -195,14 +239,14 @@ class TorchScript final : public Program {
 
   at::Device device_;
   std::shared_ptr<const Loaded> loaded_;
-  mutable torch::jit::Method method_;  // its call operator is not const, yet changes nothing of it
+  std::unique_ptr<const Execution> execution_;
 };
 
 }  // namespace
 }  // namespace kit
 
 kit::Program* kit_load_torchscript(const kit::Archive& archive, const std::string& method,
-                                   const kit::Device& device, int threads) {
-  if (threads > 0) at::set_num_threads(threads);
-  return new kit::TorchScript(archive, method, kit::find_device(device));
+                                   const kit::Device& device, const kit::Configuration& configuration) {
+  kit::set_interop_threads(configuration.interop_threads);
+  return new kit::TorchScript(archive, method, kit::find_device(device), configuration);
 }

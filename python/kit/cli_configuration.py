@@ -1,0 +1,49 @@
+"""The options of a command that say how the TorchScript engine runs; `predictor` has the same."""
+
+from __future__ import annotations
+
+import argparse
+
+from kit.configuration import EXECUTORS, Configuration
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add the options; `configuration_of` reads them."""
+    group = parser.add_argument_group("how the TorchScript engine runs (else as the archive recommends)")
+    group.add_argument(
+        "--fusion",
+        choices=["on", "off"],
+        help="chains of pointwise operations in one kernel; by default on for CUDA. On the CPU it is exact "
+        "and very slow, for tests",
+    )
+    group.add_argument(
+        "--executor",
+        choices=EXECUTORS,
+        help="profiling (watches the first call, then compiles), the default, or simple (compiles nothing)",
+    )
+    group.add_argument(
+        "--freeze",
+        action=argparse.BooleanOptionalAction,
+        help="fold the weights in as constants, or not (the default)",
+    )
+    for option, text in (
+        ("--threads", "threads within an operation"),
+        ("--interop-threads", "threads between operations"),
+        ("--static-depth", "for how many sizes a fused kernel of its own is compiled; 2, if not given"),
+        ("--dynamic-depth", "how often one for varying sizes is compiled after that; 10, if not given"),
+    ):
+        group.add_argument(option, type=int, metavar="N", help=text)
+
+
+def configuration_of(arguments: argparse.Namespace) -> Configuration:
+    """What the options set. Raises UsageError for numbers out of range, and for fusion with the simple
+    executor."""
+    return Configuration(
+        fusion=None if arguments.fusion is None else arguments.fusion == "on",
+        executor=arguments.executor,
+        freeze=arguments.freeze,
+        threads=arguments.threads,
+        interop_threads=arguments.interop_threads,
+        static_depth=arguments.static_depth,
+        dynamic_depth=arguments.dynamic_depth,
+    )

@@ -1,0 +1,87 @@
+"""What `python -m kit inspect` prints of a loaded model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from kit.archive import Archive
+from kit.cli_configuration import configuration_of
+from kit.configuration import Configuration
+from kit.errors import UsageError
+from kit.golden import golden_inputs
+from kit.graph import stage_before
+from kit.method import FORWARD
+from kit.runtime import Model, load
+
+
+def load_for_inspection(archive: Archive, options: argparse.Namespace) -> Model:
+    """The model, loaded for the engine that has graphs."""
+    return load(
+        archive,
+        engine="torchscript",
+        device=options.device or "cpu",
+        method=options.method or FORWARD,
+        configuration=configuration_of(options),
+    )
+
+
+def show_graph(options: argparse.Namespace) -> str:
+    """The graph at a stage, or what led to it."""
+    stage = options.stage or "traced"
+    if options.diff or stage != "traced":
+        stage_before(stage, frozen=False)  # also of a stage that there is not, before anything is loaded
+    if options.cases and stage != "optimized":
+        raise UsageError("--case is for --stage optimized, which depends on the inputs")
+    if len(options.cases or ()) > 1:
+        raise UsageError("--graph takes one --case")
+    archive = Archive(options.archive)
+    inputs = []
+    if stage == "optimized":
+        inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())[0]
+    model = load_for_inspection(archive, options)
+    graph = model.graph(stage, inputs)
+    diff = None
+    if options.diff:
+        diff = graph.since(model.graph(stage_before(stage, bool(model.configuration.freeze))))
+    if not options.json:
+        return str(graph if diff is None else diff).rstrip("\n")
+    document = {
+        "configuration": model.configuration.to_dict(),
+        "device": options.device or "cpu",
+        "graph": graph.to_dict(),
+        **({} if diff is None else {"diff": diff.to_dict()}),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
+
+
+def show_fusion(options: argparse.Namespace) -> str:
+    """What is fused, and what is not, when golden cases are run."""
+    if options.stage or options.diff:
+        raise UsageError(f"{'--stage' if options.stage else '--diff'} is for --graph; drop it")
+    archive = Archive(options.archive)
+    inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
+    calls = 4 if options.calls is None else options.calls
+    report = load_for_inspection(archive, options).fusion(inputs, calls)
+    if not options.json:
+        return report.table(source=options.source).rstrip("\n")
+    document = {"archive": archive.path, **report.to_dict()}
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
+
+
+def refuse_options_of_fusion(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that count only for the fusion report."""
+    if options.calls is not None or options.source:
+        raise UsageError(
+            f"{'--source' if options.source else '--calls'} is for --fusion-report; give it, too"
+        )
+
+
+def refuse_options_of_loading(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that count only where the model is loaded."""
+    for name in ("stage", "diff", "cases", "device", "method"):
+        if getattr(options, name):
+            option = "--case" if name == "cases" else f"--{name}"
+            raise UsageError(f"{option} needs --graph or --fusion-report; see python -m kit inspect --help")
+    if configuration_of(options) != Configuration():
+        raise UsageError("how the engine runs counts where the model is loaded; give --graph, too")

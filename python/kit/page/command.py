@@ -1,0 +1,34 @@
+"""`python -m kit inspect --html`: from an archive to the page."""
+
+from __future__ import annotations
+
+import argparse
+
+from kit.archive import Archive, check_destination
+from kit.errors import UsageError
+from kit.golden import golden_inputs
+from kit.inspecting import load_for_inspection
+from kit.method import FORWARD
+from kit.page.layout import check_tools
+from kit.page.page import page, write_page
+
+
+def write_report(options: argparse.Namespace) -> str:
+    """Write the page of an archive, and say so in one line.
+
+    The report is of all cases that are asked for, the optimized graph of the first of them. What can be known
+    to fail is told before the model is loaded.
+    """
+    for name in ("json", "stage", "diff", "source"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} does not go with --html, whose page shows everything; drop it")
+    check_destination(options.html)
+    check_tools()
+    archive = Archive(options.archive)
+    inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
+    model = load_for_inspection(archive, options)
+    graphs = [model.graph("traced"), model.graph("frozen"), model.graph("optimized", inputs[0])]
+    report = model.fusion(inputs, 4 if options.calls is None else options.calls)
+    write_page(options.html, page(archive.path, [graph.to_dict() for graph in graphs], report.to_dict()))
+    groups = "1 fused group" if len(report.groups) == 1 else f"{len(report.groups)} fused groups"
+    return f"wrote {options.html}: the graph at 3 stages, {groups}"
