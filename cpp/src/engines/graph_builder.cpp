@@ -6,12 +6,11 @@
 #include <tuple>
 #include <unordered_map>
 
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/enum_tag.h>
 #include <torch/csrc/jit/ir/constants.h>
 
 #include "engines/code_line.h"
 #include "engines/constant_text.h"
+#include "engines/torch_node.h"
 
 namespace kit {
 namespace {
@@ -30,12 +29,6 @@ bool is_module(const jit::Value& value) {
 
 bool is_attribute(const jit::Node& node) {
   return node.kind() == prim::GetAttr || node.kind() == prim::SetAttr;
-}
-
-std::string type_of(const jit::Value& value) {
-  std::ostringstream text;
-  text << *value.type();
-  return text.str();
 }
 
 /// Finds the weights of a module among tensors: a constant that freezing made of a weight shares its memory.
@@ -65,13 +58,6 @@ class Weights {
 
   std::map<Key, std::string> paths_;
 };
-
-std::optional<bool> is_pointwise(const jit::Node& node) {
-  const c10::FunctionSchema* schema = node.maybeSchema();
-  if (schema == nullptr) return std::nullopt;
-  const auto operation = c10::Dispatcher::singleton().findOp(schema->operator_name());
-  return operation ? std::optional(operation->hasTag(at::Tag::pointwise)) : std::nullopt;
-}
 
 class Builder {
  public:
@@ -106,7 +92,7 @@ class Builder {
 
   /// The values at the border of the group are those around it.
   void add_group(const jit::Node& node, Place place) {
-    const std::shared_ptr<jit::Graph> inside = node.g(c10::attr::Subgraph);
+    const std::shared_ptr<jit::Graph>& inside = node.g(c10::attr::Subgraph);
     for (std::size_t i = 0; i < node.inputs().size(); ++i)
       names_[inside->inputs()[i]] = name(node.inputs()[i]);
     for (std::size_t i = 0; i < node.outputs().size(); ++i) {

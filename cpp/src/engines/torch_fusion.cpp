@@ -3,7 +3,6 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/version.h>
@@ -16,6 +15,7 @@
 #include "engines/torch_fusion_plan.h"
 #include "engines/torch_fusion_reason.h"
 #include "engines/torch_fusion_source.h"
+#include "engines/torch_node.h"
 
 namespace kit {
 namespace {
@@ -23,13 +23,6 @@ namespace {
 namespace jit = torch::jit;
 
 FusedOperation operation_of(const jit::Node& node) { return {node.kind().toQualString(), code_line(node)}; }
-
-/// With sizes and strides, which `str` leaves out.
-std::string type_of(const jit::Value& value) {
-  std::ostringstream text;
-  text << *value.type();
-  return text.str();
-}
 
 FusionGroup group_of(const FusionPlan::Site& site) {
   const jit::Node& node = *site.node;

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/ScalarType.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
@@ -15,6 +14,8 @@
 #include <torch/csrc/jit/runtime/symbolic_shape_registry.h>
 #include <torch/csrc/jit/runtime/symbolic_shape_registry_util.h>
 #include <torch/csrc/jit/tensorexpr/kernel.h>
+
+#include "engines/torch_node.h"
 
 namespace kit {
 namespace {
@@ -42,13 +43,6 @@ std::vector<jit::Value*> taken(jit::Node& node) {
   return values;
 }
 
-bool is_pointwise(const jit::Node& node) {
-  const c10::FunctionSchema* schema = node.maybeSchema();
-  if (schema == nullptr) return false;
-  const auto operation = c10::Dispatcher::singleton().findOp(schema->operator_name());
-  return operation && operation->hasTag(at::Tag::pointwise);
-}
-
 /// Whether its output may be a view of an input.
 bool gives_view(const jit::Node& node) {
   if (node.kind() == c10::prim::ConstantChunk) return true;
@@ -71,7 +65,7 @@ Reason unsupported(jit::Node& node) {
       if (input->type()->cast<c10::NumberType>()) return "it takes a number that may be whole or not";
     return "its dtype or device is no constant";
   }
-  if (is_pointwise(node)) return "torch's fuser has no kernel for it";
+  if (is_pointwise(node).value_or(false)) return "torch's fuser has no kernel for it";
   return "it is not pointwise";
 }
 

@@ -14,10 +14,10 @@ constexpr int most_calls = 20;
 void settle(const Execution& execution, const std::vector<at::Tensor>& inputs) {
   int still = 0;
   for (int call = 0; call < most_calls && still < 2; ++call) {
-    const std::uint64_t compiled = Execution::compilations();
+    const std::uint64_t count = Execution::compilations();
     const std::string before = execution.fingerprint();
     execution.run({inputs.begin(), inputs.end()});
-    const bool changed = Execution::compilations() != compiled || execution.fingerprint() != before;
+    const bool changed = Execution::compilations() != count || execution.fingerprint() != before;
     still = changed ? 0 : still + 1;
   }
   if (still < 2)
