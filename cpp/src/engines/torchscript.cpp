@@ -197,22 +197,18 @@ class TorchScript final : public Program {
 
   FusionReport fusion(const std::vector<std::vector<Tensor>>& inputs, int calls) const override {
     const at::NoGradGuard no_grad;
-    std::vector<std::vector<at::Tensor>> given;
-    for (const std::vector<Tensor>& one : inputs) given.push_back(on_device(one));
-    return guarded([&] { return fusion_of(*execution_, given, calls); });
+    return guarded([&] { return fusion_of(*execution_, on_device(inputs), calls); });
   }
 
   Bisection bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
                           const BisectOptions& options) const override {
     const at::NoGradGuard no_grad;
-    std::vector<std::vector<at::Tensor>> given;
-    for (const std::vector<Tensor>& one : inputs) given.push_back(on_device(one));
     const auto tensors_of = [](const c10::IValue& returned) {
       std::vector<at::Tensor> tensors;
       flatten(returned, tensors);
       return tensors;
     };
-    return guarded([&] { return kit::bisect_fusion(*execution_, given, options, tensors_of); });
+    return guarded([&] { return kit::bisect_fusion(*execution_, on_device(inputs), options, tensors_of); });
   }
 
   std::string fingerprint() const override { return execution_->fingerprint(); }
@@ -226,6 +222,13 @@ class TorchScript final : public Program {
       given.push_back(to_torch(input));
       if (given.back().device() != device_) given.back() = given.back().to(device_);
     }
+    return given;
+  }
+
+  std::vector<std::vector<at::Tensor>> on_device(const std::vector<std::vector<Tensor>>& calls) const {
+    std::vector<std::vector<at::Tensor>> given;
+    given.reserve(calls.size());
+    for (const std::vector<Tensor>& inputs : calls) given.push_back(on_device(inputs));
     return given;
   }
 
