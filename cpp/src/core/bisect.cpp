@@ -1,17 +1,11 @@
 #include <kit/bisect.h>
 
-#include "core/fields.h"
+#include "core/fusion.h"
 
 namespace kit {
 namespace {
 
 using fields::Json;
-
-Json json_of(const FusedOperation& one) {
-  Json root = {{"operation", one.operation}};
-  if (one.line) root["line"] = {{"file", one.line->file}, {"line", one.line->line}, {"text", one.line->text}};
-  return root;
-}
 
 Json json_of(const std::vector<FusedOperation>& operations) {
   Json list = Json::array();

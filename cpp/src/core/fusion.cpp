@@ -1,17 +1,9 @@
-#include <kit/fusion.h>
-
-#include "core/fields.h"
+#include "core/fusion.h"
 
 namespace kit {
 namespace {
 
 using fields::Json;
-
-Json json_of(const FusedOperation& one) {
-  Json root = {{"operation", one.operation}};
-  if (one.line) root["line"] = {{"file", one.line->file}, {"line", one.line->line}, {"text", one.line->text}};
-  return root;
-}
 
 Json json_of(const FusionGroup& group) {
   Json root = {{"name", group.name},       {"operations", Json::array()}, {"dynamic", group.dynamic},
@@ -30,6 +22,12 @@ Json json_of(const LeftOut& one) {
 }
 
 }  // namespace
+
+Json json_of(const FusedOperation& one) {
+  Json root = {{"operation", one.operation}};
+  if (one.line) root["line"] = {{"file", one.line->file}, {"line", one.line->line}, {"text", one.line->text}};
+  return root;
+}
 
 std::string FusionReport::json() const {
   Json root = {{"method", method},
