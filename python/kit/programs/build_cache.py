@@ -1,0 +1,109 @@
+"""Results of compiling, kept between exports: a second export of the same model takes seconds.
+
+They are in the folder `kit` of the user's cache (XDG_CACHE_HOME, by default ~/.cache), or where KIT_CACHE says.
+Deleting it is always safe, and whatever is damaged there is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+VARIABLE = "KIT_CACHE"
+_MOST_BYTES = 1 << 32
+_SUFFIX = ".built"
+_log = logging.getLogger("kit")
+
+
+def folder() -> Path:
+    """Where results are kept."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kit"
+
+
+def cached(key: str, make: Callable[[], bytes]) -> bytes:
+    """The result of `make`, from the cache if it has one for this key.
+
+    key: any text that says all that the result depends on.
+
+    Safe with several processes and threads, of which one makes the result and the others wait for it. Where
+    the folder cannot be written, the result is made, and the logger "kit" says so.
+    """
+    name = hashlib.sha256(key.encode()).hexdigest()
+    try:
+        place = folder()
+        place.mkdir(parents=True, exist_ok=True)
+        lock = os.open(place / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (OSError, RuntimeError) as error:
+        _note(error)
+        return make()
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        entry = place / f"{name}{_SUFFIX}"
+        known = _read(entry)
+        if known is not None:
+            return known
+        result = make()
+        try:
+            _write(entry, result)
+            _prune(place, entry)
+        except OSError as error:
+            _note(error)
+        return result
+    finally:
+        os.close(lock)
+
+
+def _note(error: Exception) -> None:
+    _log.warning(
+        "compiled programs are not kept: %s; set %s to a folder that can be written", error, VARIABLE
+    )
+
+
+def _read(entry: Path) -> bytes | None:
+    """The result that an entry holds, or None if there is none, or it is damaged."""
+    try:
+        content = entry.read_bytes()
+        os.utime(entry)
+    except OSError:
+        return None
+    digest, result = content[:32], content[32:]
+    return result if hashlib.sha256(result).digest() == digest else None
+
+
+def _write(entry: Path, result: bytes) -> None:
+    file, temporary = tempfile.mkstemp(dir=entry.parent, prefix=".", suffix=_SUFFIX)
+    try:
+        with os.fdopen(file, "wb") as stream:
+            stream.write(hashlib.sha256(result).digest())
+            stream.write(result)
+        os.replace(temporary, entry)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _prune(place: Path, newest: Path) -> None:
+    """Remove what was not used for longest, until the rest is no more than 4 GiB."""
+    entries = sorted(_sizes(place), reverse=True)
+    total = 0
+    for _, size, entry in entries:
+        total += size
+        if total > _MOST_BYTES and entry != newest:
+            entry.unlink(missing_ok=True)
+
+
+def _sizes(place: Path) -> Iterator[tuple[float, int, Path]]:
+    for entry in place.glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):
+            status = entry.stat()
+            yield status.st_mtime, status.st_size, entry
