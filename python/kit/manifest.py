@@ -20,13 +20,57 @@ MEMBER = "extra/kit/manifest.json"
 ENGINES = ("torchscript", "aoti", "native")
 
 
+ALIGNMENT = 64
+"""Constants start at a multiple of this, in bytes; so do the members in the file."""
+_HOLDERS = {"native": "library", "aoti": "package"}  # the key that names the member of a compiled method
+
+
+@dataclass(frozen=True)
+class ConstantInfo:
+    """One constant of a native program: `size` bytes of a member, from `offset` on."""
+
+    member: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ProgramMethod:
+    """One method of a compiled program.
+
+    member: the shared object of a native program, the package of an aoti program.
+    constants: those of a native program, in its order; none for aoti, whose package holds them.
+    """
+
+    member: str
+    constants: tuple[ConstantInfo, ...] = ()
+
+
 @dataclass(frozen=True)
 class ProgramInfo:
-    """One executable form of the model: what it was compiled for, and the version of torch that made it."""
+    """One executable form of the model: what it was compiled for, and the version of torch that made it.
+
+    verified: whether the exporting host could run it against the golden cases.
+    methods: what holds each method, by name; empty for torchscript.
+    """
 
     engine: str
     target: str
     torch: str
+    verified: bool = True
+    methods: Mapping[str, ProgramMethod] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The program as JSON values."""
+        named = {"engine": self.engine, "target": self.target, "torch": self.torch}
+        if self.engine not in _HOLDERS:
+            return named
+        methods = {name: self._method_to_dict(method) for name, method in self.methods.items()}
+        return {**named, "verified": self.verified, **({"methods": methods} if methods else {})}
+
+    def _method_to_dict(self, method: ProgramMethod) -> dict[str, Any]:
+        constants = {"constants": [vars(constant) for constant in method.constants]}
+        return {_HOLDERS[self.engine]: method.member, **(constants if self.engine == "native" else {})}
 
 
 @dataclass(frozen=True)
@@ -84,7 +128,7 @@ class Manifest:
             "name": self.name,
             **self.method(FORWARD).to_dict(),
             **({"methods": others} if others else {}),
-            "programs": [vars(program) for program in self.programs],
+            "programs": [program.to_dict() for program in self.programs],
             **({"configuration": configuration} if configuration else {}),
             "members": [vars(member) for member in self.members],
             "provenance": dict(self.provenance),
@@ -130,15 +174,60 @@ def _read(root: dict[str, Any]) -> Manifest:
     distinct("member", [member.name for member in members])
     if not programs or not members:
         raise Fault(f"there are no {'programs' if not programs else 'members'}")
+    _check_programs(programs, methods, members)
     name, configuration = text(root, "name", "the manifest"), Configuration.parse(root)
     return Manifest(name, methods, programs, members, provenance, configuration)
 
 
 def _read_program(root: Any) -> ProgramInfo:
-    program = ProgramInfo(*(text(root, key, "a program") for key in ("engine", "target", "torch")))
-    if program.engine not in ENGINES:
-        raise Fault(f"a program is for the unknown engine '{program.engine}'")
-    return program
+    engine, target, torch = (text(root, key, "a program") for key in ("engine", "target", "torch"))
+    if engine not in ENGINES:
+        raise Fault(f"a program is for the unknown engine '{engine}'")
+    if engine not in _HOLDERS:
+        return ProgramInfo(engine, target, torch)
+    what = f"the {engine} program for {target}"
+    verified = get(root, "verified", bool, what) if "verified" in root else True
+    # Without "methods" it has none that this kit could run.
+    methods = {}
+    for name, entry in (get(root, "methods", dict, what) if "methods" in root else {}).items():
+        of = f"the method '{name}' of {what}"
+        constants = each(entry, "constants", _read_constant, of) if engine == "native" else ()
+        methods[name] = ProgramMethod(text(entry, _HOLDERS[engine], of), constants)
+    if "methods" in root and not methods:
+        raise Fault(f"{what} has no methods")
+    return ProgramInfo(engine, target, torch, verified, methods)
+
+
+def _read_constant(root: Any) -> ConstantInfo:
+    offset, size = count(root, "offset", "a constant"), count(root, "size", "a constant")
+    return ConstantInfo(text(root, "member", "a constant"), offset, size)
+
+
+def _check_programs(
+    programs: tuple[ProgramInfo, ...], methods: tuple[Method, ...], members: tuple[MemberInfo, ...]
+) -> None:
+    """Raise Fault where a program names what the manifest does not list."""
+    distinct("program", [f"{program.engine} for {program.target}" for program in programs])
+    names = [method.name for method in methods]
+    sizes = {member.name: member.size for member in members}
+    for program in programs:
+        for name, method in program.methods.items():
+            what = f"the method '{name}' of the {program.engine} program for {program.target}"
+            if name not in names:
+                raise Fault(f"{what} is none of the model's")
+            if method.member not in sizes:
+                raise Fault(f"{what} is in '{method.member}', which is not among the members")
+            for constant in method.constants:
+                _check_constant(constant, sizes, what)
+
+
+def _check_constant(constant: ConstantInfo, sizes: Mapping[str, int], what: str) -> None:
+    if constant.member not in sizes:
+        raise Fault(f"a constant of {what} is in '{constant.member}', which is not among the members")
+    if constant.offset % ALIGNMENT != 0:
+        raise Fault(f"a constant of {what} starts at {constant.offset}, no multiple of {ALIGNMENT}")
+    if constant.offset + constant.size > sizes[constant.member]:
+        raise Fault(f"a constant of {what} ends beyond '{constant.member}'")
 
 
 def _read_member(root: Any) -> MemberInfo:

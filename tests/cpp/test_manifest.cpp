@@ -52,6 +52,40 @@ TEST(Manifest, RefusesEveryBadExample) {
   }
 }
 
+TEST(Manifest, CompiledProgramsSayWhatHoldsThem) {
+  const auto path = std::filesystem::path(KIT_TEST_DATA) / "manifests/good/compiled_programs.json";
+  const Manifest manifest = Manifest::parse(read(path), path);
+  ASSERT_EQ(manifest.programs.size(), 4U);
+  EXPECT_TRUE(manifest.programs[0].methods.empty());
+  const ProgramInfo& native = manifest.programs[1];
+  EXPECT_EQ(native.target, "x86-64-v3");
+  EXPECT_TRUE(native.verified);
+  const ProgramMethod& forward = native.methods.at("forward");
+  EXPECT_EQ(forward.member, "extra/kit/programs/native-x86-64-v3/forward.so");
+  ASSERT_EQ(forward.constants.size(), 2U);
+  EXPECT_EQ(forward.constants[1].member, "extra/kit/programs/constants.bin");
+  EXPECT_EQ(forward.constants[1].offset, 64U);
+  EXPECT_EQ(forward.constants[1].size, 36U);
+  EXPECT_EQ(manifest.programs[2].methods.at("forward").member,
+            "extra/kit/programs/aoti-cuda-sm_90/forward.pt2");
+  EXPECT_FALSE(manifest.programs[2].verified);
+}
+
+TEST(Manifest, SaysWhatIsWrongWithAProgram) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"program_twice", "the program native for x86-64-v3 is listed twice"},
+      {"program_constant_not_aligned", "starts at 32, no multiple of 64"},
+      {"program_constant_beyond_its_member", "ends beyond 'extra/kit/programs/constants.bin'"},
+      {"program_constant_overflows", "ends beyond 'extra/kit/programs/constants.bin'"},
+      {"program_method_not_declared",
+       "the method 'encode' of the native program for x86-64-v3 is none of the model's"},
+      {"program_library_is_the_manifest", "is in 'extra/kit/manifest.json', which is not among the members"}};
+  for (const auto& [name, message] : wrong) {
+    const auto path = std::filesystem::path(KIT_TEST_DATA) / "manifests/bad" / (std::string(name) + ".json");
+    expect_error(ErrorCode::archive, message, [&] { Manifest::parse(read(path), path); });
+  }
+}
+
 TEST(Manifest, ANewerFormatIsNamedBeforeAnythingElseIsRead) {
   expect_error(ErrorCode::archive, "archive format 999 is newer than the 1 that this kit reads; update kit",
                [] { Manifest::parse(R"({"format": 999, "signature": "of another kind"})", "here"); });

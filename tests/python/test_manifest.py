@@ -12,7 +12,7 @@ import pytest
 
 from kit.compare import Tolerance
 from kit.errors import ArchiveError, UsageError
-from kit.manifest import Manifest, MemberInfo, ProgramInfo
+from kit.manifest import ConstantInfo, Manifest, MemberInfo, ProgramInfo, ProgramMethod
 from kit.method import Method
 from kit.signature import Dim, Signature, TensorSpec
 from kit.structure import Call
@@ -34,6 +34,14 @@ BEYOND_A_SCHEMA = {
     "member_listed_twice",
     "output_index_too_large",
     "output_name_twice",
+    "program_constant_beyond_its_member",
+    "program_constant_of_no_member",
+    "program_constant_overflows",
+    "program_library_is_no_member",
+    "program_library_is_the_manifest",
+    "program_method_not_declared",
+    "program_package_is_no_member",
+    "program_twice",
     "tolerance_overflows",
 }
 
@@ -130,6 +138,34 @@ def test_every_method_is_found_by_its_name() -> None:
         match="the model 'mlp' has no method 'decode'; give one that it has: forward, _decode2, encode",
     ):
         manifest.method("decode")
+
+
+def test_compiled_programs_say_what_holds_them() -> None:
+    manifest = Manifest.parse((EXAMPLES / "good/compiled_programs.json").read_text(), "it")
+    torchscript, native, aoti, unverified = manifest.programs
+    assert torchscript == ProgramInfo("torchscript", "any", "2.13.0")
+    constants = (ConstantInfo("data/0", 0, 96), ConstantInfo("extra/kit/programs/constants.bin", 64, 36))
+    library = ProgramMethod("extra/kit/programs/native-x86-64-v3/forward.so", constants)
+    assert native == ProgramInfo("native", "x86-64-v3", "2.13.0", True, {"forward": library})
+    package = ProgramMethod("extra/kit/programs/aoti-cuda-sm_90/forward.pt2")
+    assert aoti == ProgramInfo("aoti", "cuda:sm_90", "2.13.0", False, {"forward": package})
+    assert (unverified.target, unverified.verified) == ("x86-64-v4", False)
+    assert manifest.to_dict()["programs"] == json.loads(manifest.to_json())["programs"]
+    assert "verified" not in manifest.to_dict()["programs"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("program_twice", "the program 'native for x86-64-v3' is listed twice"),
+        ("program_constant_not_aligned", "starts at 32, no multiple of 64"),
+        ("program_constant_beyond_its_member", "ends beyond 'extra/kit/programs/constants.bin'"),
+        ("program_method_not_declared", "the method 'encode' of the native program for x86-64-v3 is none of"),
+    ],
+)
+def test_what_is_wrong_with_a_program_is_said(name: str, message: str) -> None:
+    with pytest.raises(ArchiveError, match=f"it: bad manifest: .*{message}"):
+        Manifest.parse((EXAMPLES / f"bad/{name}.json").read_text(), "it")
 
 
 def test_what_is_wrong_with_a_method_is_said_with_its_name() -> None:

@@ -16,11 +16,26 @@ namespace kit {
 /// The archive format that this version of kit writes, and the newest that it reads.
 inline constexpr std::int64_t archive_format = 1;
 
+/// One constant of a native program: a part of a member.
+struct ConstantInfo {
+  std::string member;
+  std::uint64_t offset = 0;  ///< in bytes, a multiple of 64
+  std::uint64_t size = 0;    ///< in bytes
+};
+
+/// What holds one method of a compiled program.
+struct ProgramMethod {
+  std::string member;  ///< the shared object of a native program, the package of an aoti program
+  std::vector<ConstantInfo> constants;  ///< of a native program, in its order
+};
+
 /// One executable form of the model inside the archive.
 struct ProgramInfo {
-  std::string engine;  ///< "torchscript", "aoti" or "native"
-  std::string target;  ///< what it was compiled for; "any" for torchscript
-  std::string torch;   ///< version of torch that made it, "2.13.0"
+  std::string engine;    ///< "torchscript", "aoti" or "native"
+  std::string target;    ///< what it was compiled for, "x86-64-v3" or "cuda:sm_90"; "any" for torchscript
+  std::string torch;     ///< version of torch that made it, "2.13.0"
+  bool verified = true;  ///< whether the exporting host could run it against the golden cases
+  std::map<std::string, ProgramMethod> methods = {};  ///< by name; empty for torchscript
 };
 
 /// One member of the archive, as the manifest states it.

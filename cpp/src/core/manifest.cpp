@@ -6,6 +6,7 @@
 #include "core/configuration.h"
 #include "core/fields.h"
 #include "core/method.h"
+#include "core/program_info.h"
 
 namespace kit {
 namespace {
@@ -17,20 +18,6 @@ using fields::Json;
 using fields::member;
 using fields::object;
 using fields::text;
-
-std::vector<ProgramInfo> read_programs(const Json& list) {
-  static const std::set<std::string> known{"torchscript", "aoti", "native"};
-  std::vector<ProgramInfo> programs;
-  for (const Json& value : list) {
-    ProgramInfo program{text(value, "engine", "a program"), text(value, "target", "a program"),
-                        text(value, "torch", "a program")};
-    if (known.count(program.engine) == 0)
-      throw Fault("a program is for the unknown engine " + program.engine);
-    programs.push_back(std::move(program));
-  }
-  if (programs.empty()) throw Fault("there is no program");
-  return programs;
-}
 
 std::vector<MemberInfo> read_members(const Json& list) {
   std::vector<MemberInfo> members;
@@ -65,9 +52,9 @@ Manifest read(const Json& root) {
   manifest.format = count(member(root, "format", what), "'format'");
   manifest.name = text(root, "name", what);
   manifest.methods = read_methods(root);
-  manifest.programs = read_programs(array(root, "programs", what));
   manifest.configuration = read_configuration(root);
   manifest.members = read_members(array(root, "members", what));
+  manifest.programs = read_programs(root, manifest.methods, manifest.members);
   manifest.provenance = read_provenance(member(root, "provenance", what));
   return manifest;
 }
