@@ -1,7 +1,7 @@
 """Results of compiling, kept between exports: a second export of the same model takes seconds.
 
-They are in the folder `kit` of the user's cache (XDG_CACHE_HOME, by default ~/.cache), or where KIT_CACHE says.
-Deleting it is always safe, and whatever is damaged there is made anew.
+They are in the folder `kit` of the user's cache (XDG_CACHE_HOME, by default ~/.cache), or where KIT_CACHE
+says. Deleting it is always safe, and whatever is damaged there is made anew.
 """
 
 from __future__ import annotations
