@@ -1,0 +1,197 @@
+"""Torch's compiler, set so that what it makes depends on the target alone, and not on the machine it runs on.
+
+Inductor compiles for the host: it picks the vector instructions that the host has, tells the compiler
+-march=native, counts the host's threads, and leaves paths and debug information in what it makes. Not all
+versions of torch that kit supports have settings against that, so two of its functions are replaced while it
+compiles for kit.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kit.errors import InternalError, UnavailableError
+
+LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
+"""The micro-architecture levels of the x86-64 psABI that programs are compiled for, the lowest first."""
+
+_lock = threading.RLock()
+
+_CONFIG: Mapping[str, Any] = {
+    "cpp.threads": 8,  # what it reckons with; as many as there are will run
+    "cpp.dynamic_threads": True,
+    "cpp.simdlen": None,
+    "cpp.weight_prepack": True,
+    "compile_threads": 1,  # or workers would outlive the private cache
+    "max_autotune": False,
+    "max_autotune_gemm": False,
+    "max_autotune_pointwise": False,
+    "coordinate_descent_tuning": False,
+    "triton.autotune_pointwise": False,
+    "triton.autotune_at_compile_time": False,
+    "aot_inductor.debug_compile": False,
+    "aot_inductor.debug_symbols": False,
+    "fx_graph_cache": False,
+    "fx_graph_remote_cache": False,
+    "autotune_local_cache": False,
+    "autotune_remote_cache": False,
+}
+# What not all versions have.
+_CONFIG_WHERE_KNOWN: Mapping[str, Any] = {
+    "deterministic": True,
+    "bundled_autotune_remote_cache": False,
+    "aot_inductor.enable_line_tables": False,
+    "aot_inductor.enable_frame_pointer": False,
+    "aot_inductor.precompile_headers": False,  # they would be used once
+    "cpp.march": None,
+}
+
+
+@contextmanager
+def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
+    """Let Inductor compile for a target, in a folder of its own; other threads wait until it is done.
+
+    target: one of LEVELS, or "cuda:sm_NN", which is compiled for x86-64-v3 on the CPU's side.
+    config: further settings of Inductor.
+
+    Gives the folder, which is deleted at the end. Raises UnavailableError if there is no compiler,
+    InternalError if this version of torch is not as kit expects it.
+    """
+    check_compiler()
+    level = target if target in LEVELS else "x86-64-v3"
+    with _lock, tempfile.TemporaryDirectory(prefix="kit-compile-") as name, ExitStack() as stack:
+        folder = Path(name).resolve()
+        _enter_settings(stack, config)
+        _replace(stack, "torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level))
+        _replace(stack, "torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
+        _enter_environment(stack, folder)
+        _enter_random_state(stack)
+        yield folder
+
+
+def check_compiler() -> str:
+    """The C++ compiler. Raises UnavailableError that names what to install if it is not there."""
+    named = os.environ.get("CXX") or "g++"
+    if shutil.which(named) is None:
+        raise UnavailableError(
+            f"the C++ compiler {named} is not here, which compiled programs are made with; install the "
+            "package g++ (apt-get install g++), or name another in the environment variable CXX"
+        )
+    return named
+
+
+def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
+    import torch._inductor.config as inductor
+
+    known = inductor.get_config_copy()
+    for key in (*_CONFIG, *config):
+        if key not in known:
+            raise _unexpected(f"Inductor has no setting {key}")
+    further = {key: value for key, value in _CONFIG_WHERE_KNOWN.items() if key in known}
+    stack.enter_context(inductor.patch({**_CONFIG, **further, **config}))
+
+
+def _replace(
+    stack: ExitStack, module: str, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    """Replace a function of a module by what `change` makes of it, until the stack is closed."""
+    owner = sys.modules.get(module) or __import__(module, fromlist=[name])
+    original = getattr(owner, name, None)
+    if not callable(original):
+        raise _unexpected(f"{module} has no function {name}")
+    setattr(owner, name, change(original))
+    stack.callback(setattr, owner, name, original)
+
+
+def _vector_isa(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes the vector instructions of a level the only ones that Inductor knows."""
+    from torch._inductor import cpu_vec_isa
+
+    base = {"x86-64-v3": "VecAVX2", "x86-64-v4": "VecAVX512"}.get(level)
+    if base is None:
+        return lambda _original: list
+    kind = getattr(cpu_vec_isa, base, None)
+    if kind is None or not hasattr(kind, "__bool__"):
+        raise _unexpected(f"torch._inductor.cpu_vec_isa has no {base}")
+    # The class tells by itself whether the host has what it stands for.
+    there = type(f"Kit{base}", (kind,), {"__bool__": lambda _self: True, "__hash__": kind.__hash__})
+    isa = there()
+    return lambda _original: lambda: [isa]
+
+
+def _flags(level: str, folder: Path) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes the compiler compile for a level, and forget where it ran."""
+    # Of several that fit, the last counts. The name of the generated file stands for its whole path.
+    places = {Path(sys.prefix): "python", Path(torch.__file__).resolve().parent: "torch", folder: "build"}
+    forgotten = ["ffile-prefix-map=" + shlex.quote(f"{place}={name}") for place, name in places.items()]
+    forgotten += ["D__FILE__=" + shlex.quote('"program"'), "Wno-builtin-macro-redefined"]
+    stripped = ["g0", "s", "Wl,--build-id=none"]
+
+    def change(original: Callable[..., Any]) -> Callable[..., Any]:
+        def flags(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            several = isinstance(result, tuple)  # flags of the linker beside them, in later versions
+            found = result[0] if several else result
+            wanted = [flag for flag in found if not flag.startswith(("march=", "g1", "g3"))]
+            if len([flag for flag in found if flag.startswith("march=")]) != 1:
+                raise _unexpected(
+                    f"Inductor gives the compiler the flags {found}, where one -march is expected"
+                )
+            wanted += [f"march={level}", "mtune=generic", *stripped, *forgotten]
+            return (wanted, *result[1:]) if several else wanted
+
+        return flags
+
+    return change
+
+
+def _enter_environment(stack: ExitStack, folder: Path) -> None:
+    from torch._inductor import utils
+
+    clear = getattr(utils, "clear_caches", None) or getattr(utils, "clear_inductor_caches", None)
+    if clear is None:
+        raise _unexpected("torch._inductor.utils cannot clear its caches")
+    clear()
+    stack.callback(clear)
+    variables: dict[str, str | None] = {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+        "ATEN_CPU_CAPABILITY": None,
+        "TORCHINDUCTOR_DEBUG_COMPILE": None,
+        "TORCHINDUCTOR_DEBUG_SYMBOL": None,
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    stack.callback(_set_environment, before)
+    _set_environment(variables)
+
+
+def _set_environment(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _enter_random_state(stack: ExitStack) -> None:
+    """It draws a number that tells weights in a file of their own from others."""
+    stack.enter_context(torch.random.fork_rng(devices=[]))
+    torch.default_generator.manual_seed(0)
+
+
+def _unexpected(what: str) -> InternalError:
+    return InternalError(
+        f"torch {torch.__version__} is not as kit expects it: {what}; use a version that kit supports, 2.11 "
+        "to 2.15, or export without compiled programs"
+    )
