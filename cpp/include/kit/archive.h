@@ -23,9 +23,14 @@ struct Case {
 /// An opened and checked archive. It holds the file's bytes; whoever loads a program loads it from these
 /// bytes, so that what runs is what was checked. Copies share the bytes. Immutable, hence safe to read
 /// from many threads.
+///
+/// A file is mapped, not copied: weights are read from the disk when they are needed, and processes share
+/// them. It must stay as it is while an archive, or a model that was loaded from one, is alive: after a
+/// change in place what runs is undefined. To replace it, rename a new file over it, as kit's writer does:
+/// the old one then lives on for those who have it open.
 class Archive {
  public:
-  /// Reads the file and checks its structure and, where there is a manifest, every member against it.
+  /// Maps the file and checks its structure and, where there is a manifest, every member against it.
   /// Throws an archive error if the file cannot be read, is no archive, or has a member that is missing,
   /// added, duplicated or changed.
   static Archive open(const std::string& path);

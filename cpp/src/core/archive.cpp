@@ -18,7 +18,9 @@ constexpr std::string_view manifest_name = "extra/kit/manifest.json";
 
 struct Archive::State {
   std::string path;
-  std::vector<std::byte> bytes;
+  std::optional<MappedFile> file;  ///< what the bytes are, or
+  std::vector<std::byte> memory;
+  std::span<const std::byte> bytes;
   std::vector<std::string> names;
   std::map<std::string, std::span<const std::byte>, std::less<>> contents;  ///< of members that are stored
   std::optional<Manifest> manifest;
@@ -30,6 +32,8 @@ struct Archive::State {
   void read_names(const zip::Directory& directory);
   void read_manifest(const zip::Directory& directory);
   void check_members() const;
+  bool matches(std::span<const std::byte> found, const MemberInfo& info) const;
+  void check();
 };
 
 /// Takes the names without the root folder, which is the one that all members are in.
@@ -73,7 +77,7 @@ void Archive::State::check_members() const {
     const auto found = contents.find(info.name);
     if (found == contents.end())
       refuse("damaged archive: the member '" + info.name + "' is missing" + remedy);
-    if (found->second.size() != info.size || sha256_hex(found->second) != info.sha256)
+    if (!matches(found->second, info))
       refuse("damaged archive: the member '" + info.name + "' is not what the manifest says" + remedy);
   }
   // All that are listed are there: one more, beside the manifest, was added.
@@ -86,18 +90,36 @@ void Archive::State::check_members() const {
   refuse("bad manifest: it lists itself as a member; export the model again");
 }
 
+bool Archive::State::matches(std::span<const std::byte> found, const MemberInfo& info) const {
+  if (found.size() != info.size) return false;
+  constexpr std::size_t large = std::size_t{1} << 20;
+  if (!file || found.size() < large) return sha256_hex(found) == info.sha256;
+  // What is read through once for this need not stay in memory.
+  return sha256_hex(found, [&](auto part) { file->release(part); }) == info.sha256;
+}
+
+void Archive::State::check() {
+  const zip::Directory directory = zip::read_directory(bytes, path);
+  read_names(directory);
+  read_manifest(directory);
+  if (manifest) check_members();
+}
+
 Archive Archive::open(const std::string& path) {
-  return from_bytes(read_file(path, ErrorCode::archive), path);
+  auto state = std::make_shared<State>();
+  state->path = path;
+  state->file.emplace(path, ErrorCode::archive);
+  state->bytes = state->file->bytes();
+  state->check();
+  return Archive(std::move(state));
 }
 
 Archive Archive::from_bytes(std::vector<std::byte> bytes, const std::string& where) {
   auto state = std::make_shared<State>();
   state->path = where;
-  state->bytes = std::move(bytes);
-  const zip::Directory directory = zip::read_directory(state->bytes, where);
-  state->read_names(directory);
-  state->read_manifest(directory);
-  if (state->manifest) state->check_members();
+  state->memory = std::move(bytes);
+  state->bytes = state->memory;
+  state->check();
   return Archive(std::move(state));
 }
 

@@ -1,37 +1,68 @@
 #include "core/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
-#include <memory>
 
 namespace kit {
+namespace {
 
-std::vector<std::byte> read_file(const std::string& path, ErrorCode code) {
-  const auto refuse = [&](const std::string& reason) { return Error(code, path + ": " + reason); };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) throw refuse(std::string("cannot be opened: ") + std::strerror(errno));
-  const auto close = [](const int* open) { ::close(*open); };
-  const std::unique_ptr<const int, decltype(close)> guard(&file, close);
-
-  struct stat status {};
-  if (::fstat(file, &status) != 0) throw refuse(std::string("cannot be read: ") + std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) throw refuse("is a directory; give a file");
-  if (!S_ISREG(status.st_mode)) throw refuse("is not a regular file; give one");
-
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ::ssize_t got = ::read(file, bytes.data() + done, bytes.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw refuse(std::string("cannot be read: ") + std::strerror(errno));
-    if (got == 0) throw refuse("was cut short while it was read; try again");
-    done += static_cast<std::size_t>(got);
+/// A regular file, open for reading.
+class RegularFile {
+ public:
+  RegularFile(const std::string& path, ErrorCode code)
+      : path_(path), code_(code), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (file_ < 0) refuse(std::string("cannot be opened: ") + std::strerror(errno));
   }
-  return bytes;
+  RegularFile(const RegularFile&) = delete;
+  RegularFile& operator=(const RegularFile&) = delete;
+  ~RegularFile() { ::close(file_); }
+
+  [[noreturn]] void refuse(const std::string& reason) const { throw Error(code_, path_ + ": " + reason); }
+  [[noreturn]] void refuse_reading() const { refuse(std::string("cannot be read: ") + std::strerror(errno)); }
+
+  std::size_t size() const {
+    struct stat status {};
+    if (::fstat(file_, &status) != 0) refuse_reading();
+    if (S_ISDIR(status.st_mode)) refuse("is a directory; give a file");
+    if (!S_ISREG(status.st_mode)) refuse("is not a regular file; give one");
+    return static_cast<std::size_t>(status.st_size);
+  }
+
+  int get() const { return file_; }
+
+ private:
+  const std::string& path_;
+  ErrorCode code_;
+  int file_;
+};
+
+}  // namespace
+
+MappedFile::MappedFile(const std::string& path, ErrorCode code) {
+  const RegularFile file(path, code);
+  const std::size_t size = file.size();
+  if (size == 0) return;  // nothing cannot be mapped
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory == MAP_FAILED) file.refuse_reading();
+  bytes_ = {static_cast<const std::byte*>(memory), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::release(std::span<const std::byte> part) const noexcept {
+  // Only whole pages; the others may hold what is beside the part.
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace kit

@@ -1,5 +1,6 @@
 #include "core/sha256.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -7,10 +8,17 @@
 
 namespace kit {
 
-std::string sha256_hex(std::span<const std::byte> bytes) {
+std::string sha256_hex(std::span<const std::byte> bytes,
+                       const std::function<void(std::span<const std::byte>)>& done) {
+  constexpr std::size_t most = std::size_t{4} << 20;
   sha256_ctx context;
   sha256_init(&context);
-  sha256_update(&context, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
+  while (!bytes.empty()) {
+    const auto part = bytes.first(std::min(most, bytes.size()));
+    sha256_update(&context, part.size(), reinterpret_cast<const std::uint8_t*>(part.data()));
+    if (done) done(part);
+    bytes = bytes.subspan(part.size());
+  }
   std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
   sha256_digest(&context, digest.size(), digest.data());
 
