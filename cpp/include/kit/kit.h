@@ -7,6 +7,7 @@
 #include <kit/error.h>
 #include <kit/manifest.h>
 #include <kit/model.h>
+#include <kit/programs.h>
 #include <kit/signature.h>
 #include <kit/tensor.h>
 #include <kit/verify.h>

@@ -39,6 +39,8 @@ struct Options {
   std::map<std::string, std::vector<std::int64_t>> warm_up_sizes = {};
   /// Takes one sentence for each prediction that compiles after a warm-up. On the thread that predicts.
   std::function<void(const std::string&)> log = nullptr;
+  /// What the program was compiled for, as the manifest has it; the best that the host supports, if empty.
+  std::string target = {};
 };
 
 class Program;
@@ -83,6 +85,9 @@ class Model {
   /// The engine in use, never `automatic`.
   Engine engine() const noexcept;
 
+  /// What the program in use was compiled for: "x86-64-v3", "cuda:sm_90"; "any" for TorchScript.
+  const std::string& target() const noexcept;
+
   /// How the TorchScript engine runs it: what was asked for, else what the archive recommends, else the
   /// defaults. Empty for other engines.
   const Configuration& configuration() const noexcept;
@@ -103,10 +108,11 @@ class Model {
   Bisection bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
                           const BisectOptions& options = {}) const;
 
-  /// Why the other engines were not taken, one sentence each.
+  /// Why faster programs were not taken, one sentence each.
   const std::vector<std::string>& notes() const noexcept;
 
-  /// What could not be checked, one sentence each; empty for an archive of kit's.
+  /// What could not be checked, and what was asked for and does not count, one sentence each. Empty for an
+  /// archive of kit's and a program that has been verified.
   const std::vector<std::string>& warnings() const noexcept;
 
  private:

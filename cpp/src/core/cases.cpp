@@ -2,15 +2,11 @@
 
 #include <map>
 
+#include "core/cases.h"
 #include "core/safetensors.h"
 
 namespace kit {
 namespace {
-
-std::string member_name(const Method& method) {
-  if (method.name == "forward") return "extra/kit/cases.safetensors";
-  return "extra/kit/methods/" + method.name + "/cases.safetensors";
-}
 
 /// Takes tensors by their names: copies, because a model may write into its inputs.
 class Tensors {
@@ -46,6 +42,11 @@ class Tensors {
 
 }  // namespace
 
+std::string cases_member(const std::string& method) {
+  if (method == "forward") return "extra/kit/cases.safetensors";
+  return "extra/kit/methods/" + method + "/cases.safetensors";
+}
+
 std::vector<Case> Archive::cases(std::string_view method) const {
   const Manifest* known = manifest();
   const Method* wanted = known != nullptr ? &known->method(method) : nullptr;
@@ -53,7 +54,7 @@ std::vector<Case> Archive::cases(std::string_view method) const {
     throw Error(ErrorCode::archive, path() + ": it has no golden cases to replay" +
                                         (method == "forward" ? "" : " for '" + std::string(method) + "'") +
                                         "; write an archive that has with python -m kit.export");
-  Tensors tensors(*this, member_name(*wanted));
+  Tensors tensors(*this, cases_member(wanted->name));
   std::vector<Case> result;
   for (std::int64_t i = 0; i < wanted->cases; ++i) {
     Case one;

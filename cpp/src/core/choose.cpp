@@ -1,5 +1,6 @@
 #include "core/choose.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -8,20 +9,40 @@ namespace {
 
 constexpr std::array fastest_first{Engine::native, Engine::aoti, Engine::torchscript};
 
-bool has_program(const Archive& archive, Engine engine) {
+/// The programs of the engine, those for the better targets first: their names sort as they should.
+std::vector<ProgramInfo> programs_of(const Archive& archive, const Wanted& wanted, Engine engine) {
   const Manifest* manifest = archive.manifest();
-  if (manifest == nullptr) return engine == Engine::torchscript;  // an archive from elsewhere is TorchScript
+  std::vector<ProgramInfo> programs;
+  if (manifest == nullptr) {
+    // An archive from elsewhere is TorchScript.
+    if (engine == Engine::torchscript) programs.push_back({"torchscript", "any", ""});
+    return programs;
+  }
   for (const ProgramInfo& program : manifest->programs)
-    if (program.engine == name(engine)) return true;
-  return false;
+    if (program.engine == name(engine) && (wanted.target.empty() || program.target == wanted.target))
+      programs.push_back(program);
+  std::sort(programs.begin(), programs.end(),
+            [](const ProgramInfo& one, const ProgramInfo& other) { return one.target > other.target; });
+  return programs;
 }
 
-/// Why the engine cannot be taken, or nothing if it can.
-std::optional<std::string> obstacle(const Archive& archive, Engine engine) {
-  if (!has_program(archive, engine)) return std::string(name(engine)) + ": the archive has no such program";
-  if (engine != Engine::torchscript)
-    return std::string(name(engine)) + ": this version of kit cannot run such programs";
-  return std::nullopt;
+/// Takes the best program of the engine, if one can be taken, and notes why better ones cannot.
+bool take(const Archive& archive, const Wanted& wanted, const Host& host, Engine engine, Choice& choice) {
+  const std::vector<ProgramInfo> programs = programs_of(archive, wanted, engine);
+  const std::string prefix = std::string(name(engine)) + ": ";
+  if (programs.empty())
+    choice.notes.push_back(prefix + "the archive has no such program" +
+                           (wanted.target.empty() ? "" : " for " + wanted.target));
+  for (const ProgramInfo& program : programs) {
+    const std::string reason = obstacle(program, wanted, host);
+    if (reason.empty()) {
+      choice.engine = engine;
+      choice.program = program;
+      return true;
+    }
+    choice.notes.push_back(prefix + reason);
+  }
+  return false;
 }
 
 }  // namespace
@@ -47,24 +68,25 @@ Engine engine_from_name(std::string_view text) {
               "'" + std::string(text) + "' is no engine; give auto, torchscript, aoti or native");
 }
 
-Choice choose(const Archive& archive, Engine asked) {
+std::string obstacle(const ProgramInfo& program, const Wanted& wanted, const Host& host) {
+  if (program.engine == "torchscript") return host.obstacle(program);
+  if (!program.methods.contains(wanted.method))
+    return "the one for " + program.target + " has no method '" + wanted.method + "'";
+  if (for_cuda(program) != (wanted.device.kind == Device::Kind::cuda))
+    return "made for " + (for_cuda(program) ? program.target : "the CPU, " + program.target) +
+           ", and the device is " + wanted.device.str();
+  return host.obstacle(program, wanted.device.index);
+}
+
+Choice choose(const Archive& archive, const Wanted& wanted, const Host& host) {
   Choice choice;
-  std::optional<Engine> taken;
-  for (const Engine engine : fastest_first) {
-    const bool wanted = asked == Engine::automatic || asked == engine;
-    const auto reason = obstacle(archive, engine);
-    if (wanted && !taken && !reason)
-      taken = engine;
-    else if (wanted && reason)
-      choice.notes.push_back(*reason);
-  }
-  if (!taken) {
-    std::string reasons;
-    for (const std::string& note : choice.notes) reasons += (reasons.empty() ? "" : "; ") + note;
-    throw Error(ErrorCode::unavailable, archive.path() + ": no program can be run here: " + reasons);
-  }
-  choice.engine = *taken;
-  return choice;
+  for (const Engine engine : fastest_first)
+    if ((wanted.engine == Engine::automatic || wanted.engine == engine) &&
+        take(archive, wanted, host, engine, choice))
+      return choice;
+  std::string reasons;
+  for (const std::string& note : choice.notes) reasons += (reasons.empty() ? "" : "; ") + note;
+  throw Error(ErrorCode::unavailable, archive.path() + ": no program can be run here: " + reasons);
 }
 
 }  // namespace kit

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <kit/programs.h>
+
 #include "core/choose.h"
 #include "engines/library.h"
 #include "engines/warm_up.h"
@@ -28,6 +30,7 @@ struct Model::State {
   std::string method;
   Signature signature;
   Engine engine = Engine::torchscript;
+  std::string target;
   Configuration configuration;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
@@ -70,6 +73,22 @@ std::string compiled_late(std::uint64_t count, const std::vector<Tensor>& inputs
                 : ", for which the model was not warmed up");
 }
 
+/// What is to be known of a program that is not TorchScript.
+std::vector<std::string> warnings_of(const Archive& archive, const Choice& choice, const Options& options) {
+  std::vector<std::string> warnings;
+  const std::string program = std::string(name(choice.engine)) + " program for " + choice.program.target;
+  if (!is_verified(archive, choice.program, options.method))
+    warnings.push_back(
+        archive.path() + ": the " + program +
+        " is unverified: the host that exported it could not run it; run predictor verify here");
+  Configuration asked = options.configuration;
+  asked.threads = asked.interop_threads = std::nullopt;
+  if (const std::string how = asked.str(); !how.empty())
+    warnings.push_back("the " + program + " is run, for which '" + how +
+                       "' means nothing; give the engine torchscript to run it so");
+  return warnings;
+}
+
 }  // namespace
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -94,14 +113,20 @@ Model Model::load(const Archive& archive, const Options& options) {
   const Method* method = manifest != nullptr ? &manifest->method(options.method) : nullptr;
   std::vector<std::vector<Tensor>> inputs;
   if (warms_up) inputs = warm_up_inputs(archive, *method, options.warm_up_sizes);
-  Choice choice = choose(archive, options.engine);
+  Choice choice = choose(archive, {options.engine, options.target, device, options.method}, Host::here());
   auto state = std::make_unique<State>();
   state->method = options.method;
   state->engine = choice.engine;
+  state->target = choice.program.target;
   state->notes = std::move(choice.notes);
   state->log = options.log;
-  state->configuration = resolved(options.configuration, manifest, device);
-  state->program.reset(engine_loader(choice.engine)(archive, options.method, device, state->configuration));
+  const Configuration configuration = resolved(options.configuration, manifest, device);
+  if (choice.engine == Engine::torchscript)
+    state->configuration = configuration;
+  else
+    state->warnings = warnings_of(archive, choice, options);
+  state->program.reset(
+      engine_loader(choice.engine)(archive, choice.program, options.method, device, configuration));
   if (method != nullptr) {
     state->signature = method->signature;
   } else {
@@ -180,6 +205,7 @@ void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }
 const std::string& Model::method() const noexcept { return state_->method; }
 const Signature& Model::signature() const noexcept { return state_->signature; }
 Engine Model::engine() const noexcept { return state_->engine; }
+const std::string& Model::target() const noexcept { return state_->target; }
 const Configuration& Model::configuration() const noexcept { return state_->configuration; }
 const std::optional<WarmUp>& Model::warmed_up() const noexcept { return state_->warmed_up; }
 const std::vector<std::string>& Model::notes() const noexcept { return state_->notes; }

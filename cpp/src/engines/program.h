@@ -10,6 +10,7 @@
 #include <kit/device.h>
 #include <kit/fusion.h>
 #include <kit/graph.h>
+#include <kit/manifest.h>
 #include <kit/model.h>
 #include <kit/tensor.h>
 
@@ -50,14 +51,14 @@ class Program {
   virtual std::uint64_t compilations() const noexcept { return 0; }
 };
 
-/// What a library that holds an engine exports, under the name `kit_load_<engine>`. The caller owns the
-/// program, which is the method of that name. The configuration has every field but those of the threads set.
-/// Throws `Error`.
-using LoadProgram = Program* (*)(const Archive& archive, const std::string& method, const Device& device,
-                                 const Configuration& configuration);
+/// Loads a method of the program that was chosen, for a device that it was made for. The caller owns the
+/// result. The configuration has every field but those of the threads set. Throws `Error`.
+using LoadProgram = Program* (*)(const Archive& archive, const ProgramInfo& info, const std::string& method,
+                                 const Device& device, const Configuration& configuration);
 
 }  // namespace kit
 
-extern "C" kit::Program* kit_load_torchscript(const kit::Archive& archive, const std::string& method,
-                                              const kit::Device& device,
+// What the library of the engines that need libtorch exports: a LoadProgram for each, `kit_load_<engine>`.
+extern "C" kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::ProgramInfo& info,
+                                              const std::string& method, const kit::Device& device,
                                               const kit::Configuration& configuration);

@@ -248,8 +248,9 @@ class TorchScript final : public Program {
 }  // namespace
 }  // namespace kit
 
-kit::Program* kit_load_torchscript(const kit::Archive& archive, const std::string& method,
-                                   const kit::Device& device, const kit::Configuration& configuration) {
+kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::ProgramInfo& /*info*/,
+                                   const std::string& method, const kit::Device& device,
+                                   const kit::Configuration& configuration) {
   kit::set_interop_threads(configuration.interop_threads);
   return new kit::TorchScript(archive, method, kit::find_device(device), configuration);
 }

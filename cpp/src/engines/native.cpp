@@ -1,0 +1,259 @@
+#include "engines/native.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <kit/program.h>
+
+#include "core/program_description.h"
+#include "engines/memory_library.h"
+
+namespace kit {
+namespace {
+
+/// What one call needs of each input or output: on the stack, unless there are many.
+template <typename T>
+class Few {
+ public:
+  explicit Few(std::size_t count) : large_(count > small_.size() ? count : 0) {}
+
+  T& operator[](std::size_t i) { return data()[i]; }
+  T* data() { return large_.empty() ? small_.data() : large_.data(); }
+
+ private:
+  std::array<T, 8> small_{};
+  std::vector<T> large_;
+};
+
+/// DLPack's code for the kind of number.
+std::uint8_t code_of(DType dtype) {
+  switch (dtype) {
+    case DType::boolean:
+      return 6;
+    case DType::uint8:
+    case DType::uint16:
+    case DType::uint32:
+    case DType::uint64:
+      return 1;
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+      return 0;
+    case DType::bfloat16:
+      return 4;
+    case DType::float16:
+    case DType::float32:
+    case DType::float64:
+      return 2;
+    case DType::complex64:
+    case DType::complex128:
+      return 5;
+  }
+  return 2;
+}
+
+/// The tensor as the program takes it, for as long as the tensor lives. The program writes neither shape nor
+/// strides.
+KitTensor view(const Tensor& tensor) {
+  auto* strides = tensor.is_contiguous() ? nullptr : const_cast<std::int64_t*>(tensor.strides().data());
+  return {.data = tensor.data(),
+          .device_type = 1,
+          .device_id = 0,
+          .ndim = static_cast<std::int32_t>(tensor.rank()),
+          .dtype_code = code_of(tensor.dtype()),
+          .dtype_bits = static_cast<std::uint8_t>(8 * item_size(tensor.dtype())),
+          .dtype_lanes = 1,
+          .shape = const_cast<std::int64_t*>(tensor.shape().data()),
+          .strides = strides,
+          .byte_offset = 0};
+}
+
+/// The interface of kit/program.h, found in a library.
+struct Functions {
+  decltype(&kit_program_description) description = nullptr;
+  decltype(&kit_program_create) create = nullptr;
+  decltype(&kit_program_run) run = nullptr;
+  decltype(&kit_program_last_error) last_error = nullptr;
+  decltype(&kit_program_destroy) destroy = nullptr;
+
+  Functions(const MemoryLibrary& library, const std::string& where) {
+    decltype(&kit_program_abi) abi = nullptr;
+    const auto find = [&](auto& function, const char* name) {
+      function = reinterpret_cast<std::decay_t<decltype(function)>>(library.find(name));
+      if (function == nullptr)
+        throw Error(ErrorCode::archive, where + " has no function " + name + "; export the model again");
+    };
+    // The version comes first: another may change everything else.
+    find(abi, "kit_program_abi");
+    if (const std::uint32_t version = abi(); version != KIT_PROGRAM_ABI)
+      throw Error(ErrorCode::unavailable, where + " has version " + std::to_string(version) +
+                                              " of the interface of native programs, and this kit runs " +
+                                              std::to_string(KIT_PROGRAM_ABI) +
+                                              "; export the model again, or update kit");
+    find(description, "kit_program_description");
+    find(create, "kit_program_create");
+    find(run, "kit_program_run");
+    find(last_error, "kit_program_last_error");
+    find(destroy, "kit_program_destroy");
+  }
+
+  /// What went wrong in the last call of this thread, as one line.
+  std::string reason() const {
+    const char* text = last_error();
+    std::string line = text != nullptr && *text != '\0' ? text : "it gives no reason";
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+  }
+};
+
+class Native final : public Program {
+ public:
+  Native(const Archive& archive, const ProgramMethod& info, const Method& method, const std::string& target)
+      : archive_(archive),
+        where_(archive.path() + ": its native program '" + info.member + "'"),
+        signature_(method.signature),
+        library_(archive.member(info.member), where_),
+        functions_(library_, where_),
+        program_(nullptr, functions_.destroy) {
+    check_description(info, method.name, target);
+    find_dims();
+    std::vector<KitConstant> constants;
+    constants.reserve(info.constants.size());
+    for (const ConstantInfo& constant : info.constants)
+      constants.push_back(
+          {aligned(archive.member(constant.member).subspan(constant.offset, constant.size)), constant.size});
+    program_.reset(functions_.create(constants.data(), constants.size()));
+    if (program_ == nullptr) throw Error(ErrorCode::unavailable, where_ + ": " + functions_.reason());
+  }
+
+  std::vector<std::string> input_names() const override {
+    std::vector<std::string> names;
+    names.reserve(signature_.inputs.size());
+    for (const TensorSpec& spec : signature_.inputs) names.push_back(spec.name);
+    return names;
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
+    Few<KitTensor> given(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].device().kind != Device::Kind::cpu)
+        throw Error(ErrorCode::input, "input '" + signature_.inputs[i].name + "' is on " +
+                                          inputs[i].device().str() +
+                                          ", and a native program runs on the CPU; give it there");
+      given[i] = view(inputs[i]);
+    }
+    std::vector<Tensor> outputs;
+    outputs.reserve(signature_.outputs.size());
+    Few<KitTensor> taken(signature_.outputs.size());
+    for (const TensorSpec& spec : signature_.outputs) {
+      outputs.push_back(Tensor::empty(*spec.dtype, shape_of(spec, inputs)));
+      taken[outputs.size() - 1] = view(outputs.back());
+    }
+    const int status =
+        functions_.run(program_.get(), given.data(), inputs.size(), taken.data(), outputs.size());
+    if (status != KIT_PROGRAM_OK) fail(status);
+    return outputs;
+  }
+
+  /// Nothing is ever random in a native program.
+  void seed(std::uint64_t /*seed*/) const override {}
+
+ private:
+  /// Where the size of a dim is to be seen.
+  struct Place {
+    std::size_t input = 0;
+    std::size_t axis = 0;
+  };
+
+  void check_description(const ProgramMethod& info, const std::string& method, const std::string& target) {
+    const char* text = functions_.description();
+    const auto description = ProgramDescription::parse(text != nullptr ? text : "", where_);
+    std::vector<std::uint64_t> sizes;
+    sizes.reserve(info.constants.size());
+    for (const ConstantInfo& constant : info.constants) sizes.push_back(constant.size);
+    const auto refuse = [&](const std::string& what) {
+      throw Error(ErrorCode::archive, where_ + " is " + what + "; export the model again");
+    };
+    if (description.method != method)
+      refuse("the method '" + description.method + "', and the manifest says '" + method + "'");
+    if (description.target != target)
+      refuse("for " + description.target + ", and the manifest says " + target);
+    if (description.constants != sizes) refuse("of other constants than the manifest says");
+  }
+
+  void find_dims() {
+    std::vector<std::optional<Place>> found(signature_.dims.size());
+    for (std::size_t i = 0; i < signature_.inputs.size(); ++i) {
+      const std::vector<DimSpec>& shape = *signature_.inputs[i].shape;
+      for (std::size_t axis = 0; axis < shape.size(); ++axis)
+        if (shape[axis].dim >= 0) found[static_cast<std::size_t>(shape[axis].dim)] = Place{i, axis};
+    }
+    for (const TensorSpec& spec : signature_.outputs)
+      for (const DimSpec& size : *spec.shape)
+        if (size.dim >= 0 && !found[static_cast<std::size_t>(size.dim)])
+          throw Error(ErrorCode::archive, archive_.path() + ": output '" + spec.name + "' has the dim '" +
+                                              signature_.dims[static_cast<std::size_t>(size.dim)].name +
+                                              "', which no input has; load the engine torchscript");
+    places_.reserve(found.size());
+    for (const std::optional<Place>& place : found) places_.push_back(place.value_or(Place{}));
+  }
+
+  Shape shape_of(const TensorSpec& spec, const std::vector<Tensor>& inputs) const {
+    Shape shape;
+    shape.reserve(spec.shape->size());
+    for (const DimSpec& size : *spec.shape) {
+      if (size.dim < 0) {
+        shape.push_back(size.size);
+      } else {
+        const Place& place = places_[static_cast<std::size_t>(size.dim)];
+        shape.push_back(inputs[place.input].shape()[place.axis]);
+      }
+    }
+    return shape;
+  }
+
+  /// The bytes where they are, or a copy if the program could not take them there: in a file that kit wrote,
+  /// all are aligned.
+  const void* aligned(std::span<const std::byte> bytes) {
+    constexpr std::uintptr_t alignment = 64;
+    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0) return bytes.data();
+    copies_.push_back(Tensor::empty(DType::uint8, {static_cast<std::int64_t>(bytes.size())}));
+    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(copies_.back().data()));
+    return copies_.back().data();
+  }
+
+  [[noreturn]] void fail(int status) const {
+    if (status == KIT_PROGRAM_INPUT)
+      throw Error(ErrorCode::input, "the model cannot compute these inputs: " + functions_.reason());
+    if (status == KIT_PROGRAM_UNAVAILABLE)
+      throw Error(ErrorCode::unavailable, where_ + ": " + functions_.reason());
+    throw Error(ErrorCode::internal, where_ + " failed: " + functions_.reason());
+  }
+
+  // The program reads the archive's bytes and the copies, and is itself in the library: it goes first.
+  Archive archive_;
+  std::string where_;
+  Signature signature_;
+  std::vector<Place> places_;   ///< by dim
+  std::vector<Tensor> copies_;  ///< of constants that are not aligned
+  MemoryLibrary library_;
+  Functions functions_;
+  std::unique_ptr<KitProgram, decltype(&kit_program_destroy)> program_;
+};
+
+}  // namespace
+
+Program* load_native(const Archive& archive, const ProgramInfo& info, const std::string& method,
+                     const Device& device, const Configuration& /*configuration*/) {
+  if (device.kind != Device::Kind::cpu)
+    throw Error(ErrorCode::unavailable, archive.path() +
+                                            ": a native program runs on the CPU, and the device is " +
+                                            device.str() + "; give --device cpu");
+  return new Native(archive, info.methods.at(method), archive.manifest()->method(method), info.target);
+}
+
+}  // namespace kit

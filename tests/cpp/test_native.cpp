@@ -1,0 +1,261 @@
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <kit/kit.h>
+#include <kit/program.h>
+
+#include "environment.h"
+#include "expect_error.h"
+#include "native_archive.h"
+#include "temp_dir.h"
+
+namespace kit {
+namespace {
+
+using test::Environment;
+using test::expect_error;
+using test::NativeArchive;
+using test::NativeProgram;
+
+Archive open(const NativeArchive& builder) {
+  return Archive::from_bytes(test::bytes_of(builder.build()), "here.pt");
+}
+
+Tensor pairs(const std::vector<float>& values) {
+  return Tensor::of<float>(values, {static_cast<std::int64_t>(values.size() / 2), 2});
+}
+
+std::vector<float> predict(const Model& model, const Tensor& x) {
+  const Tensor y = model.predict({x}).at(0);
+  return {y.data_as<float>(), y.data_as<float>() + y.numel()};
+}
+
+/// How many times a native program is mapped in this process.
+int mapped() {
+  std::ifstream maps("/proc/self/maps");
+  int count = 0;
+  for (std::string line; std::getline(maps, line);)
+    if (line.find("memfd:kit-program") != std::string::npos && line.find(" r-x") != std::string::npos)
+      ++count;
+  return count;
+}
+
+void expect_refused(ErrorCode code, const test::Parts& parts, const NativeArchive& builder) {
+  const Archive archive = open(builder);
+  expect_error(code, parts, [&] { Model::load(archive, {.engine = Engine::native}); });
+  EXPECT_EQ(mapped(), 0);
+}
+
+TEST(Native, IsTakenAndRuns) {
+  const Model model = Model::load(open(NativeArchive()));
+  EXPECT_EQ(model.engine(), Engine::native);
+  EXPECT_EQ(model.target(), "x86-64-v2");
+  EXPECT_TRUE(model.notes().empty());
+  EXPECT_TRUE(model.warnings().empty());
+  EXPECT_EQ(model.configuration().str(), "");
+  model.seed(7);
+  const auto outputs = model.predict({pairs({1, 2, 3, 4, 5, 6})});
+  ASSERT_EQ(outputs.size(), 1U);
+  EXPECT_EQ(outputs[0].str(), "float32[3, 2]");
+  EXPECT_EQ(predict(model, pairs({1, -4})), (std::vector<float>{2, -8}));
+}
+
+TEST(Native, ReproducesItsGoldenCases) {
+  const Archive archive = open(NativeArchive());
+  const Report report = verify(Model::load(archive), archive);
+  EXPECT_EQ(report.engine, Engine::native);
+  EXPECT_TRUE(report.bit_equal());
+}
+
+TEST(Native, ReadsInputsThatHaveGaps) {
+  const Model model = Model::load(open(NativeArchive()));
+  std::vector<float> columns{1, 2, 3, 10, 20, 30};
+  const Tensor turned(columns.data(), DType::float32, {3, 2}, {1, 3});
+  EXPECT_EQ(predict(model, turned), (std::vector<float>{2, 20, 4, 40, 6, 60}));
+}
+
+TEST(Native, ShapesThatItWasNotCompiledForNeverReachIt) {
+  const Model model = Model::load(open(NativeArchive()));
+  expect_error(ErrorCode::input, "dimension 0 is 5", [&] {
+    model.predict({Tensor::empty(DType::float32, {5, 2})});
+  });
+  expect_error(ErrorCode::input, "wanted float32", [&] {
+    model.predict({Tensor::empty(DType::float64, {2, 2})});
+  });
+  float number = 0;
+  const Tensor elsewhere(&number, DType::float32, {1, 2}, {}, Device::parse("cuda"));
+  expect_error(ErrorCode::input, "input 'x' is on cuda:0", [&] { model.predict({elsewhere}); });
+}
+
+TEST(Native, PredictsFromManyThreads) {
+  const Model model = Model::load(open(NativeArchive()));
+  std::vector<int> wrong(8, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < wrong.size(); ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) {
+        const auto number = static_cast<float>(t * 1000 + static_cast<std::size_t>(i));
+        if (predict(model, pairs({number, 1})) != std::vector<float>{2 * number, 2}) ++wrong[t];
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(8, 0));
+}
+
+/// The loader takes two libraries of one path for the same.
+TEST(Native, SeveralProgramsLiveSideBySideAndGo) {
+  {
+    std::vector<Model> models;
+    for (int i = 0; i < 5; ++i)
+      models.push_back(
+          Model::load(open(NativeArchive({"x86-64-v2"}, NativeProgram().set_bias(static_cast<float>(i))))));
+    for (int i = 0; i < 5; ++i)
+      EXPECT_EQ(predict(models[static_cast<std::size_t>(i)], pairs({1, 2})),
+                (std::vector<float>{2.0F + static_cast<float>(i), 4.0F + static_cast<float>(i)}));
+    EXPECT_EQ(mapped(), 5);
+  }
+  EXPECT_EQ(mapped(), 0);
+}
+
+TEST(Native, ManyThreadsLoadAtOnce) {
+  const Archive archive = open(NativeArchive());
+  std::vector<int> right(4, 0);
+  std::vector<std::thread> threads;
+  for (int& count : right)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) count += predict(Model::load(archive), pairs({1, 2}))[1] == 4 ? 1 : 0;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, std::vector<int>(4, 20));
+}
+
+TEST(Native, KeepsItsArchiveAlive) {
+  std::optional<Model> model;
+  {
+    const TempDir dir;
+    model = Model::load(dir.write("model.pt", NativeArchive().build()));
+  }
+  EXPECT_EQ(predict(*model, pairs({1, 2})), (std::vector<float>{2, 4}));
+}
+
+TEST(Native, ConstantsAreReadWhereTheyAreInTheFile) {
+  const TempDir dir;
+  const Archive archive = Archive::open(dir.write("model.pt", NativeArchive().build()));
+  const auto outputs = Model::load(archive).predict({pairs({-3, 0})});
+  const void* address = nullptr;
+  std::memcpy(&address, outputs[0].data(), sizeof address);
+  EXPECT_EQ(address, archive.member("data/0").data());
+}
+
+TEST(Native, TakesTheBestTargetOfTheHost) {
+  const Archive archive = open(NativeArchive({"x86-64-v2", "x86-64-v3", "x86-64-v4"}));
+  const Environment small("KIT_ISA", "x86-64-v2");
+  const Model model = Model::load(archive);
+  EXPECT_EQ(model.target(), "x86-64-v2");
+  EXPECT_EQ(model.notes(),
+            (std::vector<std::string>{"native: made for x86-64-v4, and this host has x86-64-v2",
+                                      "native: made for x86-64-v3, and this host has x86-64-v2"}));
+  EXPECT_EQ(predict(model, pairs({1, 2})), (std::vector<float>{2, 4}));
+  expect_error(ErrorCode::unavailable, "native: made for x86-64-v3, and this host has x86-64-v2",
+               [&] { Model::load(archive, {.engine = Engine::native, .target = "x86-64-v3"}); });
+}
+
+TEST(Native, ATargetBeyondTheHostIsNotLoaded) {
+  const Environment small("KIT_ISA", "x86-64-v2");
+  expect_refused(
+      ErrorCode::unavailable,
+      "here.pt: no program can be run here: native: made for x86-64-v3, and this host has x86-64-v2",
+      NativeArchive({"x86-64-v3"}));
+}
+
+TEST(Native, AnotherDeviceIsNotHere) {
+  const Archive archive = open(NativeArchive());
+  expect_error(ErrorCode::unavailable, "native: made for the CPU, x86-64-v2, and the device is cuda:0",
+               [&] { Model::load(archive, {.engine = Engine::native, .device = "cuda"}); });
+}
+
+TEST(Native, RefusesWhatIsNoProgram) {
+  NativeProgram none;
+  none.bytes = "not a program";
+  expect_refused(ErrorCode::archive, {"'extra/kit/programs/native-x86-64-v2/forward.so' is no shared object"},
+                 NativeArchive({"x86-64-v2"}, none));
+  NativeProgram other;
+  other.bytes[18] = static_cast<char>(other.bytes[18] + 1);  // the machine
+  expect_refused(ErrorCode::archive, "is for another kind of machine", NativeArchive({"x86-64-v2"}, other));
+  NativeProgram cut;
+  cut.bytes.resize(100);
+  expect_refused(ErrorCode::unavailable, {"forward.so' ", "cannot be loaded here: cannot read file data"},
+                 NativeArchive({"x86-64-v2"}, cut));
+}
+
+TEST(Native, RefusesAnotherInterface) {
+  expect_refused(ErrorCode::unavailable,
+                 "has version 2 of the interface of native programs, and this kit runs 1",
+                 NativeArchive({"x86-64-v2"}, NativeProgram().set_abi(2)));
+  for (const char* name : {"kit_program_abi", "kit_program_create", "kit_program_run", "kit_program_destroy",
+                           "kit_program_description", "kit_program_last_error"}) {
+    std::string another = name;
+    another.back() = '_';
+    expect_refused(ErrorCode::archive, std::string("has no function ") + name,
+                   NativeArchive({"x86-64-v2"}, NativeProgram().replace(name, another)));
+  }
+}
+
+TEST(Native, RefusesAnotherProgramThanTheManifestSays) {
+  const auto with = [](const std::string& text, const std::string& by) {
+    return NativeArchive({"x86-64-v2"}, NativeProgram().replace(text, by));
+  };
+  expect_refused(ErrorCode::archive, "is the method 'forwarD', and the manifest says 'forward'",
+                 with("\"forward\"", "\"forwarD\""));
+  expect_refused(ErrorCode::archive, "is for x86-64-v9, and the manifest says x86-64-v2",
+                 with("\"x86-64-v2\"", "\"x86-64-v9\""));
+  expect_refused(ErrorCode::archive, "is of other constants than the manifest says",
+                 with("\"constants\": [8]", "\"constants\": [9]"));
+  expect_refused(ErrorCode::archive, "describes itself wrongly: it has no 'method'",
+                 with("\"method\"", "\"meTHod\""));
+  expect_refused(ErrorCode::archive, "describes itself wrongly: it is no valid JSON",
+                 with("{\"model\"", "{_model\""));
+}
+
+TEST(Native, RefusesOtherConstantsThanItsOwn) {
+  NativeArchive none;
+  none.program()["methods"]["forward"]["constants"] = nlohmann::json::array();
+  expect_refused(ErrorCode::archive, "is of other constants", none);
+  NativeArchive other({"x86-64-v2"}, NativeProgram().replace("\"constants\": [8]", "\"constants\": [4]"));
+  other.program()["methods"]["forward"]["constants"][0]["size"] = 4;
+  expect_refused(ErrorCode::unavailable, "forward.so': the constants are not as they should be", other);
+}
+
+TEST(Native, RefusesOutputsThatNoInputGivesASizeFor) {
+  NativeArchive builder;
+  builder.manifest["signature"]["dims"]["n"] = {{"min", 1}, {"max", 4}};
+  builder.manifest["signature"]["outputs"][0]["shape"] = {"batch", "n"};
+  expect_refused(ErrorCode::archive, "output 'y' has the dim 'n', which no input has", builder);
+}
+
+TEST(Native, WhatFailsInTheProgramIsSaid) {
+  const Model model = Model::load(open(NativeArchive()));
+  expect_error(ErrorCode::internal, "forward.so' failed: a fault", [&] { model.predict({pairs({-1, 0})}); });
+  expect_error(ErrorCode::unavailable, "there is not enough memory", [&] {
+    model.predict({pairs({-2, 0})});
+  });
+
+  NativeArchive wide;
+  wide.manifest["signature"]["outputs"][0]["shape"] = {"batch", 3};
+  const Model wrong = Model::load(open(wide));
+  expect_error(ErrorCode::input, "the model cannot compute these inputs: output 'y' does not fit", [&] {
+    wrong.predict({pairs({1, 2})});
+  });
+}
+
+TEST(Native, HasNoGraph) {
+  const Model model = Model::load(open(NativeArchive()));
+  expect_error(ErrorCode::unavailable, "only TorchScript programs have graphs",
+               [&] { model.graph(Stage::traced); });
+}
+
+}  // namespace
+}  // namespace kit
