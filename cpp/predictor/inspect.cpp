@@ -21,19 +21,15 @@ constexpr const char* footer =
     "The archive is checked against its manifest, member by member. The model is not loaded, unless its\n"
     "graph is asked for: as it was traced, after its weights were folded in (frozen), or as it is executed\n"
     "once it has run (optimized); or unless golden cases are to be run for a report of what torch fuses.\n"
+    "For each program it says whether this host can run it. The environment variable KIT_ISA, x86-64-v2 to\n"
+    "x86-64-v4, lets a host count as one with fewer instructions, here and wherever a program is chosen.\n"
     "\n"
     "Examples:\n"
     "  predictor inspect model.pt\n"
     "  predictor inspect model.pt --json | jq .signature\n"
+    "  predictor inspect model.pt --programs\n"
     "  predictor inspect model.pt --graph --stage frozen --diff\n"
     "  predictor inspect model.pt --fusion-report --device cuda\n";
-
-/// "12,345".
-std::string thousands(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
 
 std::string brief(double value) {
   char text[32];
@@ -99,8 +95,7 @@ std::string describe(const Archive& archive, const Manifest& manifest) {
     if (manifest.methods.size() > 1) sheet.add("method", method.name);
     add_method(sheet, method);
   }
-  for (const ProgramInfo& program : manifest.programs)
-    sheet.add("programs", program.engine + "  for " + program.target + ", made with torch " + program.torch);
+  for (const std::string& line : describe_programs(archive)) sheet.add("programs", line);
   if (const std::string how = manifest.configuration.str(); !how.empty()) sheet.add("run with", how);
   for (const auto& [what, version] : manifest.provenance) sheet.add("provenance", what + " " + version);
   return sheet.text();
@@ -165,8 +160,13 @@ void add_inspect(CLI::App& app, Action& action) {
       app.add_subcommand("inspect", "Show what an archive holds, and what the compiler makes of it");
   command->footer(footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
-  command->add_flag("--json", options->json, "Print JSON: the manifest as it is stored, or the graph");
-  CLI::Option* graph = command->add_flag("--graph", options->graph, "Load the model and print its graph");
+  command->add_flag("--json", options->json,
+                    "Print JSON: the manifest as it is stored, or what else is asked for");
+  CLI::Option* programs = command->add_flag(
+      "--programs", options->programs,
+      "Only the programs: which this host can run, and why not the others; with --json as JSON");
+  CLI::Option* graph =
+      command->add_flag("--graph", options->graph, "Load the model and print its graph")->excludes(programs);
   command->add_option("--stage", options->stage, "traced (if not given), frozen or optimized")
       ->type_name("STAGE")
       ->needs(graph);
@@ -174,7 +174,8 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::Option* fusion = command
                             ->add_flag("--fusion-report", options->fusion,
                                        "Run golden cases and print what was fused, and what was not")
-                            ->excludes(graph);
+                            ->excludes(graph)
+                            ->excludes(programs);
   command->add_option("--calls", options->calls, "How often each case is run for the report; 4, if not given")
       ->type_name("N")
       ->needs(fusion);
@@ -190,6 +191,10 @@ void add_inspect(CLI::App& app, Action& action) {
       return;
     }
     refuse(of_loading);
+    if (options->programs) {
+      action = [options] { show_programs(*options); };
+      return;
+    }
     action = [options] { inspect(options->model, options->json); };
   });
 }

@@ -15,6 +15,7 @@ namespace kit::predictor {
 struct InspectOptions {
   std::string model;
   bool json = false;
+  bool programs = false;
   bool graph = false;
   std::optional<std::string> stage;  ///< of the graph
   bool diff = false;                 ///< of the graph: what led to the stage
@@ -26,6 +27,15 @@ struct InspectOptions {
   std::vector<std::int64_t> cases;  ///< indices of golden cases
   Configuration configuration;
 };
+
+/// One line for each program: what it is, and whether this host can run it. None is loaded.
+std::vector<std::string> describe_programs(const Archive& archive);
+
+/// Prints them, or the same as JSON.
+void show_programs(const InspectOptions& options);
+
+/// "12,345".
+std::string thousands(std::uint64_t number);
 
 /// Loads the model for the engine that has graphs.
 Model load_for_inspection(const Archive& archive, const InspectOptions& options);

@@ -39,6 +39,12 @@ constexpr const char* footer =
     "name the format of the input with --format. Predictions on standard output have the input's format.\n"
     "Rows are read, predicted and written in batches, so a file may be larger than the memory.\n"
     "\n"
+    "Of the programs in the archive the fastest that this host can run is taken: native, which needs no "
+    "libtorch,\n"
+    "then aoti, then torchscript; each for the best target. --engine takes one engine, or fails with exit "
+    "code 6;\n"
+    "inspect shows which programs this host can run, and -v says why a faster one was not taken.\n"
+    "\n"
     "Examples:\n"
     "  predictor run model.pt --input points.csv\n"
     "  predictor run model.pt --input images.npy --output classes.csv\n"
@@ -166,7 +172,8 @@ void run(const RunOptions& options) {
   if (options.seed) model->seed(*options.seed);
   if (options.verbose) {
     const std::string how = model->configuration().str();
-    report("", "runs " + std::string(name(model->engine())) + " on " + options.device +
+    const std::string target = model->target() == "any" ? "" : " for " + model->target();
+    report("", "runs " + std::string(name(model->engine())) + target + " on " + options.device +
                    (how.empty() ? "" : ", " + how));
     for (const std::string& note : model->notes()) report("note", note);
   }

@@ -1,7 +1,6 @@
 #include <kit/verify.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,8 +12,11 @@
 #include <kit/archive.h>
 #include <kit/error.h>
 #include <kit/model.h>
+#include <kit/programs.h>
 
 #include "commands.h"
+#include "core/choose.h"
+#include "outcome.h"
 
 namespace kit::predictor {
 
@@ -25,6 +27,15 @@ constexpr const char* footer =
     "are\n"
     "predicted again here and compared. Equal bits are best; the tolerances of the archive are the limit.\n"
     "An archive with several methods has cases for each; all are replayed, unless --method names one.\n"
+    "\n"
+    "An archive may hold several programs, each for one engine and one target. The fastest that this host "
+    "can\n"
+    "run is verified, or that of --engine, or with --all each of them. With --all, those that this host "
+    "cannot\n"
+    "run are listed with the reason; they fail the command only if nothing could be verified (exit code 6).\n"
+    "A program that the exporting host could not run is called unverified until it has been verified here; "
+    "that\n"
+    "is noted in $XDG_STATE_HOME/kit/verified, or else in ~/.local/state/kit/verified.\n"
     "\n"
     "Examples:\n"
     "  predictor verify model.pt\n"
@@ -40,97 +51,20 @@ struct VerifyOptions {
   bool json = false;
 };
 
-/// The outcome of one method of one program: a report, or why it cannot run here.
-struct Outcome {
-  std::string engine;
-  std::string method;
-  Report report;
-  std::string unavailable;
-  Configuration configuration;
-};
-
-const char* verdict(const Difference& difference) {
-  if (!difference.within) return "DIFFERS";
-  return difference.bit_equal ? "bit-equal" : "within";
-}
-
-std::string plural(std::int64_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
-
-std::string pad(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size()), ' ');
-  return text;
-}
-
-/// "torchscript", or "torchscript, method encode" where there are others.
-std::string title(const Outcome& outcome, bool several) {
-  return outcome.engine + (several ? ", method " + outcome.method : "");
-}
-
-std::string table(const Outcome& outcome, bool several) {
-  if (!outcome.unavailable.empty())
-    return title(outcome, several) + ": cannot run here: " + outcome.unavailable + "\n";
-  std::size_t width = std::string("output").size();
-  for (const OutputResult& result : outcome.report.results) width = std::max(width, result.output.size());
-  std::string text = "case  " + pad("output", width) + "  max abs diff  max rel diff\n";
-  for (const OutputResult& result : outcome.report.results) {
-    const Difference& difference = result.difference;
-    text += pad(std::to_string(result.case_index), 4) + "  " + pad(result.output, width) + "  " +
-            pad(brief(difference.max_abs), 12) + "  " + pad(brief(difference.max_rel), 12) + "  " +
-            verdict(difference) + "\n";
-  }
-  text += title(outcome, several) + ": " + plural(outcome.report.cases, "case") + ", ";
-  if (outcome.report.passed() && outcome.report.bit_equal()) {
-    text += "all outputs bit-equal to eager";
-  } else {
-    text += std::string(outcome.report.passed() ? "all outputs within tolerance" : "outputs DIFFER") +
-            ", largest absolute difference " + brief(outcome.report.max_abs());
-  }
-  const std::string how = outcome.configuration.str();
-  return text + (how.empty() ? "" : " (" + how + ")") + "\n";
-}
-
-nlohmann::json json_of(const Outcome& outcome) {
-  if (!outcome.unavailable.empty())
-    return {{"engine", outcome.engine}, {"method", outcome.method}, {"unavailable", outcome.unavailable}};
-  nlohmann::json results = nlohmann::json::array();
-  for (const OutputResult& result : outcome.report.results) {
-    const Difference& difference = result.difference;
-    results.push_back({{"case", result.case_index},
-                       {"output", result.output},
-                       {"within", difference.within},
-                       {"bit_equal", difference.bit_equal},
-                       {"max_abs", difference.max_abs},
-                       {"max_rel", difference.max_rel},
-                       {"mismatches", difference.mismatches},
-                       {"first", difference.first},
-                       {"reason", difference.reason}});
-  }
-  return {{"engine", outcome.engine},
-          {"method", outcome.method},
-          {"configuration", nlohmann::json::parse(outcome.configuration.json())},
-          {"cases", outcome.report.cases},
-          {"passed", outcome.report.passed()},
-          {"bit_equal", outcome.report.bit_equal()},
-          {"max_abs", outcome.report.max_abs()},
-          {"max_rel", outcome.report.max_rel()},
-          {"results", results}};
-}
-
-/// The engines to try: the one that was asked for, or one for each kind of program in the archive.
-std::vector<std::string> engines(const VerifyOptions& options, const Manifest& manifest) {
-  if (!options.all) return {options.engine};
-  std::vector<std::string> names;
+/// The programs to try: the one that is taken for the engine, or all that are in the archive.
+std::vector<Wanted> wanted_programs(const VerifyOptions& options, const Manifest& manifest) {
+  const Device device = Device::parse(options.device);
+  if (!options.all) return {{.engine = engine_from_name(options.engine), .device = device}};
+  std::vector<Wanted> wanted;
   for (const ProgramInfo& program : manifest.programs)
-    if (std::find(names.begin(), names.end(), program.engine) == names.end()) names.push_back(program.engine);
-  return names;
+    wanted.push_back({engine_from_name(program.engine), program.target, device});
+  return wanted;
+}
+
+const ProgramInfo& find(const Manifest& manifest, Engine engine, const std::string& target) {
+  return *std::find_if(manifest.programs.begin(), manifest.programs.end(), [&](const ProgramInfo& program) {
+    return program.engine == name(engine) && program.target == target;
+  });
 }
 
 /// The methods to replay: the one that was asked for, or all.
@@ -141,23 +75,52 @@ std::vector<std::string> methods(const VerifyOptions& options, const Manifest& m
   return names;
 }
 
-std::vector<Outcome> replay(const Archive& archive, const std::string& engine, const VerifyOptions& options) {
+Outcome outcome_of(const Archive& archive, const Model& model) {
+  Outcome outcome{std::string(name(model.engine())), model.target(), model.method(), verify(model, archive)};
+  outcome.configuration = model.configuration();
+  const ProgramInfo& program = find(*archive.manifest(), model.engine(), model.target());
+  if (!outcome.report.passed() || is_verified(archive, program, model.method())) return outcome;
+  outcome.not_noted = record_verified(archive, program, model.method());
+  outcome.noted = !outcome.not_noted;
+  return outcome;
+}
+
+std::vector<Outcome> replay(const Archive& archive, Wanted wanted, const VerifyOptions& options) {
   std::vector<Outcome> outcomes;
   std::vector<Model> models;  // all stay until the last is done, so that the weights are loaded once
   for (const std::string& method : methods(options, *archive.manifest())) {
+    wanted.method = method;
+    const auto skip = [&](const std::string& reason) {
+      outcomes.push_back({.engine = std::string(name(wanted.engine)),
+                          .target = wanted.target,
+                          .method = method,
+                          .unavailable = reason});
+    };
+    if (options.all) {
+      const ProgramInfo& program = find(*archive.manifest(), wanted.engine, wanted.target);
+      if (const std::string reason = obstacle(program, wanted, Host::here()); !reason.empty()) {
+        skip(reason);
+        continue;
+      }
+    }
     try {
-      models.push_back(
-          Model::load(archive, {engine_from_name(engine), options.device, method, options.configuration}));
-      const Model& model = models.back();
-      outcomes.push_back(
-          {std::string(name(model.engine())), method, verify(model, archive), {}, model.configuration()});
+      Options load{wanted.engine, options.device, method, options.configuration};
+      load.target = wanted.target;
+      models.push_back(Model::load(archive, load));
+      outcomes.push_back(outcome_of(archive, models.back()));
     } catch (const Error& error) {
       // With --all, a program that this host cannot run must not hide the others.
       if (!options.all || error.code() != ErrorCode::unavailable) throw;
-      outcomes.push_back({engine, method, {}, error.what(), {}});
+      skip(error.what());
     }
   }
   return outcomes;
+}
+
+/// Whether anything could be verified.
+bool ran(const std::vector<Outcome>& outcomes) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.unavailable.empty(); });
 }
 
 /// The first thing that is wrong, after all was printed.
@@ -168,8 +131,11 @@ void fail(const std::vector<Outcome>& outcomes, const std::string& path, bool se
                                          std::to_string(failure->case_index) + ", output '" +
                                          failure->output + "': " + failure->difference.reason);
   }
+  if (ran(outcomes)) return;
+  std::string reasons;
   for (const Outcome& outcome : outcomes)
-    if (!outcome.unavailable.empty()) throw Error(ErrorCode::unavailable, outcome.unavailable);
+    reasons += (reasons.empty() ? "" : "; ") + title(outcome, several) + ": " + outcome.unavailable;
+  throw Error(ErrorCode::unavailable, path + ": none of its programs can be verified here: " + reasons);
 }
 
 void replay_all(const VerifyOptions& options) {
@@ -180,16 +146,16 @@ void replay_all(const VerifyOptions& options) {
                 archive.path() +
                     " has no manifest, hence no golden cases; write an archive with python -m kit.export");
   std::vector<Outcome> outcomes;
-  for (const std::string& engine : engines(options, *archive.manifest()))
-    for (Outcome& outcome : replay(archive, engine, options)) outcomes.push_back(std::move(outcome));
+  for (const Wanted& wanted : wanted_programs(options, *archive.manifest()))
+    for (Outcome& outcome : replay(archive, wanted, options)) outcomes.push_back(std::move(outcome));
   const bool several = archive.manifest()->methods.size() > 1;
 
   if (options.json) {
     nlohmann::json programs = nlohmann::json::array();
-    bool passed = true;
+    bool passed = ran(outcomes);
     for (const Outcome& outcome : outcomes) {
       programs.push_back(json_of(outcome));
-      passed = passed && outcome.unavailable.empty() && outcome.report.passed();
+      passed = passed && outcome.report.passed();
     }
     const nlohmann::json document = {{"archive", archive.path()}, {"passed", passed}, {"programs", programs}};
     print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
@@ -212,7 +178,8 @@ void add_verify(CLI::App& app, Action& action) {
                             ->add_option("--engine", options->engine,
                                          "auto (the fastest that runs here), torchscript, aoti or native")
                             ->type_name("ENGINE");
-  command->add_flag("--all", options->all, "Every program that the archive has")->excludes(engine);
+  command->add_flag("--all", options->all, "Every program that the archive has, for every target")
+      ->excludes(engine);
   command->add_option("--device", options->device, "cpu, cuda or cuda:N")->type_name("DEVICE");
   command->add_option("--method", options->method, "One method of the model; all, if not given")
       ->type_name("METHOD");

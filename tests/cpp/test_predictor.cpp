@@ -1,6 +1,4 @@
 #include <elf.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
 #include <cstring>
 #include <set>
@@ -8,49 +6,20 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "temp_dir.h"
+#include "predictor_test.h"
 
+using kit::test::Outcome;
+using kit::test::PredictorTest;
 using nlohmann::json;
 
 namespace {
 
-struct Outcome {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-/// Runs the executable in a directory of its own.
-class Predictor : public testing::Test {
+class Predictor : public PredictorTest {
  protected:
-  /// `arguments` and `before`, such as "cat x |", are a shell's.
-  Outcome call(const std::string& arguments, const std::string& before = "") {
-    const std::string command = "cd '" + dir.str() + "' && { " + before + " '" KIT_TEST_PREDICTOR "' " +
-                                arguments + "; } >stdout 2>stderr";
-    const int status = std::system(command.c_str());
-    Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, dir.read("stdout"), dir.read("stderr")};
-    std::filesystem::remove(dir.path("stdout"));
-    std::filesystem::remove(dir.path("stderr"));
-    return outcome;
-  }
-
-  /// Fails unless the code is right and standard error is one line that has all these parts.
-  void refuse(int code, const std::string& arguments, const std::vector<std::string>& parts) {
-    const std::vector<std::string> before = dir.names();
-    const Outcome outcome = call(arguments);
-    EXPECT_EQ(outcome.code, code) << arguments << ": " << outcome.err;
-    EXPECT_EQ(outcome.err.rfind("predictor: error: ", 0), 0u) << outcome.err;
-    EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
-    for (const std::string& part : parts)
-      EXPECT_NE(outcome.err.find(part), std::string::npos) << part << " is not in " << outcome.err;
-    EXPECT_EQ(dir.names(), before) << arguments << " left something behind";
-  }
-
   static std::string archive(const std::string& name) {
     return std::string("'" KIT_TEST_ARCHIVES "/") + name + ".pt'";
   }
 
-  TempDir dir;
   const std::string mlp = archive("mlp");
 };
 
