@@ -7,6 +7,7 @@
 #include "core/choose.h"
 #include "engines/library.h"
 #include "engines/warm_up.h"
+#include "engines/weights.h"
 
 namespace kit {
 
@@ -26,6 +27,12 @@ Bisection Program::bisect_fusion(const std::vector<std::vector<Tensor>>& /*input
               "only TorchScript programs are fused; load it with the engine torchscript");
 }
 
+void Program::update_weights(const std::map<std::string, Tensor>& /*weights*/, const std::string& /*where*/,
+                             const std::function<void(const Run&)>& /*check*/) {
+  throw Error(ErrorCode::unavailable,
+              "only the weights of aoti programs can be replaced; load it with the engine aoti");
+}
+
 struct Model::State {
   std::string method;
   Signature signature;
@@ -34,7 +41,9 @@ struct Model::State {
   Configuration configuration;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
-  std::unique_ptr<const Program> program;
+  Tolerances tolerances;
+  std::optional<std::int64_t> seed;  ///< what a replay of cases begins with
+  std::unique_ptr<Program> program;
   std::function<void(const std::string&)> log;
   std::optional<WarmUp> warmed_up;
 };
@@ -129,6 +138,8 @@ Model Model::load(const Archive& archive, const Options& options) {
       engine_loader(choice.engine)(archive, choice.program, options.method, device, configuration));
   if (method != nullptr) {
     state->signature = method->signature;
+    state->tolerances = method->tolerances;
+    state->seed = method->seed;
   } else {
     for (std::string& name : state->program->input_names())
       state->signature.inputs.push_back({std::move(name), std::nullopt, std::nullopt});
@@ -198,6 +209,20 @@ Bisection Model::bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
   const std::vector<TensorSpec>& outputs = state_->signature.outputs;
   found.output = index < outputs.size() ? outputs[index].name : std::to_string(index);
   return found;
+}
+
+void Model::update_weights(const std::string& path) {
+  const Weights weights = read_weights(path, state_->signature);
+  const auto seed = [this] {
+    if (state_->seed) state_->program->seed(static_cast<std::uint64_t>(*state_->seed));
+  };
+  state_->program->update_weights(weights.tensors, path, [&](const Program::Run& run) {
+    replay(weights, path, state_->signature, state_->tolerances, run, seed);
+  });
+  if (weights.cases.empty())
+    state_->warnings.push_back(path +
+                               ": the new weights are not verified, for there are no cases beside them; save "
+                               "inputs and eager outputs there, as cases/0.inputs.<name>");
 }
 
 void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,16 @@ class Program {
   /// Seeds the random generators that the program draws from.
   virtual void seed(std::uint64_t seed) const = 0;
 
+  /// Runs inputs, as `run`.
+  using Run = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+  /// Replaces the weights by those given by name, of which it has copies afterwards; `where` names them in
+  /// messages. `check` is given what runs the program with them; if it throws, the weights before are in use
+  /// again. Other calls wait meanwhile. Throws an input error for weights that do not fit, an unavailable
+  /// error in engines that cannot.
+  virtual void update_weights(const std::map<std::string, Tensor>& weights, const std::string& where,
+                              const std::function<void(const Run&)>& check);
+
   /// As `Model::graph` and `Model::fusion`; sizes and method are the model's to fill in. Both throw an
   /// unavailable error in engines that have no graphs.
   virtual Graph graph(Stage stage, const std::vector<Tensor>& inputs) const;
@@ -62,3 +74,6 @@ using LoadProgram = Program* (*)(const Archive& archive, const ProgramInfo& info
 extern "C" kit::Program* kit_load_torchscript(const kit::Archive& archive, const kit::ProgramInfo& info,
                                               const std::string& method, const kit::Device& device,
                                               const kit::Configuration& configuration);
+extern "C" kit::Program* kit_load_aoti(const kit::Archive& archive, const kit::ProgramInfo& info,
+                                       const std::string& method, const kit::Device& device,
+                                       const kit::Configuration& configuration);

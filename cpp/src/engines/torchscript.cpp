@@ -4,8 +4,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-#include <ATen/ops/clone.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -16,6 +14,7 @@
 #include "engines/program.h"
 #include "engines/threads.h"
 #include "engines/torch_bisect.h"
+#include "engines/torch_call.h"
 #include "engines/torch_fusion.h"
 #include "engines/torch_graph.h"
 
@@ -41,30 +40,6 @@ class Bytes final : public caffe2::serialize::ReadAdapterInterface {
  private:
   Archive archive_;
 };
-
-/// The one line of libtorch's message that says what was wrong: the last that names an error, where the
-/// interpreter put its own traceback around it, else the first.
-std::string summary(const std::exception& error) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  std::string_view text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
-  if (const auto at = text.rfind("Error: "); at != std::string_view::npos) text.remove_prefix(at + 7);
-  return std::string(text.substr(0, text.find('\n')));
-}
-
-at::Device find_device(const Device& device) {
-  if (device.kind == Device::Kind::cpu) return at::kCPU;
-  if (!at::globalContext().hasCUDA())
-    throw Error(ErrorCode::unavailable,
-                "the device " + device.str() +
-                    " is not here: this host has no CUDA GPU, or its libtorch no CUDA; "
-                    "give --device cpu");
-  const int count = at::detail::getCUDAHooks().deviceCount();
-  if (device.index >= count)
-    throw Error(ErrorCode::unavailable, "the device " + device.str() + " is not here: the host has " +
-                                            std::to_string(count) +
-                                            "; give cuda:0 to cuda:" + std::to_string(count - 1));
-  return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
-}
 
 /// Takes the tensors out of what the method returned, in order. Programs of kit's return a tensor or a flat
 /// tuple; those from elsewhere may nest.
@@ -134,20 +109,6 @@ void check_method(const torch::jit::Module& module, const std::string& name, con
     throw Error(ErrorCode::archive, archive.path() + ": its module has no methods; save one that has");
   throw Error(ErrorCode::usage,
               archive.path() + ": its module has no method '" + name + "'; give one that it has: " + names);
-}
-
-/// What libtorch throws, as errors of kit's.
-template <typename Call>
-auto guarded(const Call& call) {
-  try {
-    return call();
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::OutOfMemoryError& error) {
-    throw Error(ErrorCode::unavailable, "out of memory: " + summary(error) + "; give a smaller batch");
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::input, "the model cannot compute these inputs: " + summary(error));
-  }
 }
 
 class TorchScript final : public Program {
@@ -230,14 +191,6 @@ class TorchScript final : public Program {
     given.reserve(calls.size());
     for (const std::vector<Tensor>& inputs : calls) given.push_back(on_device(inputs));
     return given;
-  }
-
-  /// The output on the device of the inputs, in memory that is neither an input's nor the program's.
-  static at::Tensor detached(const at::Tensor& tensor, at::Device home) {
-    if (tensor.device() != home) return tensor.to(home);
-    // Whoever else holds the tensor, or another view of its memory, is an input or the program.
-    const bool shared = tensor.use_count() > 1 || (tensor.has_storage() && tensor.storage().use_count() > 1);
-    return shared ? tensor.clone() : tensor;
   }
 
   at::Device device_;

@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/clone.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
+
+#include <kit/torch.h>
+
+#include "engines/aoti_weights.h"
+#include "engines/package_file.h"
+#include "engines/program.h"
+#include "engines/threads.h"
+#include "engines/torch_call.h"
+
+namespace kit {
+namespace {
+
+using Loader = torch::inductor::AOTIModelPackageLoader;
+
+/// Calls beyond this many at once wait for one another.
+std::size_t most_calls_at_once() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
+}
+
+/// Unpacks the package into a private folder, from which it is loaded, and which goes with the loader.
+std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
+  const PackageFile file(archive.member(member));
+  try {
+    return std::make_unique<Loader>(file.path(), "model", false, most_calls_at_once(),
+                                    device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::unavailable,
+                archive.path() + ": libtorch cannot load " + member + ": " + summary(error) +
+                    "; it unpacks it to /tmp: make room there, and allow programs there to be executed");
+  }
+}
+
+class Aoti final : public Program {
+ public:
+  Aoti(const Archive& archive, const std::string& member, at::Device device, std::optional<int> threads)
+      : device_(device), threads_(threads), loader_(load_package(archive, member, device)) {}
+
+  std::vector<std::string> input_names() const override { return {}; }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
+    const std::shared_lock lock(weights_);
+    return compute(inputs);
+  }
+
+  void seed(std::uint64_t seed) const override { at::manual_seed(seed); }
+
+  void update_weights(const std::map<std::string, Tensor>& weights, const std::string& where,
+                      const std::function<void(const Run&)>& check) override {
+    const at::NoGradGuard no_grad;
+    const c10::DeviceGuard device(device_);
+    const std::unique_lock lock(weights_);
+    auto constants = new_constants(*loader_, weights, where);
+    torch::inductor::AOTIModelContainerRunner& runner = *loader_->get_runner();
+    // The package holds two sets of weights, of which one is in use.
+    loader_->load_constants(constants, /*use_inactive=*/true, /*check_full_update=*/false);
+    runner.swap_constant_buffer();
+    try {
+      check([this](const std::vector<Tensor>& inputs) { return compute(inputs); });
+    } catch (...) {
+      runner.swap_constant_buffer();
+      runner.free_inactive_constant_buffer();
+      throw;
+    }
+    runner.free_inactive_constant_buffer();
+  }
+
+ private:
+  std::vector<Tensor> compute(const std::vector<Tensor>& inputs) const {
+    const at::NoGradGuard no_grad;
+    const c10::DeviceGuard device(device_);
+    const Threads threads(threads_);
+    // The inputs outlive the call, so that an output in the memory of one shows by its use count.
+    std::vector<at::Tensor> given;
+    given.reserve(inputs.size());
+    for (const Tensor& input : inputs) given.push_back(fitting(to_torch(input)));
+    const std::vector<at::Tensor> returned = guarded([&] { return loader_->run(given); });
+    const at::Device home =
+        inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;
+    std::vector<Tensor> outputs;
+    outputs.reserve(returned.size());
+    for (const at::Tensor& tensor : returned) outputs.push_back(from_torch(detached(tensor, home)));
+    return outputs;
+  }
+
+  /// The input as the package assumes it without a check: on its device, row-major without gaps, and on a GPU
+  /// where a vector of 16 bytes may start. On a CPU the package reads from any address.
+  at::Tensor fitting(at::Tensor tensor) const {
+    if (tensor.device() != device_) tensor = tensor.to(device_);
+    if (!tensor.is_contiguous()) tensor = tensor.contiguous();
+    if (device_.is_cuda() && reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) % 16 != 0)
+      tensor = tensor.clone();
+    return tensor;
+  }
+
+  at::Device device_;
+  std::optional<int> threads_;
+  mutable std::shared_mutex weights_;  ///< held by calls together, and alone by who replaces the weights
+  std::unique_ptr<Loader> loader_;
+};
+
+}  // namespace
+}  // namespace kit
+
+kit::Program* kit_load_aoti(const kit::Archive& archive, const kit::ProgramInfo& info,
+                            const std::string& method, const kit::Device& device,
+                            const kit::Configuration& configuration) {
+  kit::set_interop_threads(configuration.interop_threads);
+  return new kit::Aoti(archive, info.methods.at(method).member, kit::find_device(device),
+                       configuration.threads);
+}

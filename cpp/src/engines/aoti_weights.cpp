@@ -1,0 +1,90 @@
+#include "engines/aoti_weights.h"
+
+#include <sstream>
+#include <vector>
+
+#include <ATen/ops/empty_strided.h>
+#include <ATen/ops/equal.h>
+
+#include <kit/torch.h>
+
+namespace kit {
+namespace {
+
+using Metadata = std::unordered_map<std::string, std::string>;
+using Names = std::vector<std::string>;
+
+/// The names of each weight: a line each, with tabs between them, as python/kit/programs/aoti.py writes them.
+std::vector<Names> names_of_weights(const Metadata& metadata, const std::string& where) {
+  const auto found = metadata.find("kit_weights");
+  if (found == metadata.end())
+    throw Error(ErrorCode::unavailable,
+                where +
+                    ": the weights of the program are compiled in and cannot be replaced; export the model "
+                    "with this program not frozen");
+  std::vector<Names> result;
+  std::istringstream lines(found->second);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream names(line);
+    result.emplace_back();
+    for (std::string name; std::getline(names, name, '\t');) result.back().push_back(name);
+  }
+  return result;
+}
+
+/// The name that a weight has in the model itself.
+std::string own_name(const std::string& name, const std::string& root) {
+  return name.starts_with(root) ? name.substr(root.size()) : name;
+}
+
+/// The weight as a tensor of the constant's layout and device.
+at::Tensor like(const at::Tensor& constant, const at::Tensor& weight, const std::string& name,
+                const std::string& where) {
+  if (weight.scalar_type() != constant.scalar_type() || weight.sizes() != constant.sizes())
+    throw Error(ErrorCode::input, where + ": weight '" + name + "': wanted " + from_torch(constant).str() +
+                                      ", came " + from_torch(weight).str() +
+                                      "; save the weights of the model that was exported");
+  at::Tensor result = at::empty_strided(constant.sizes(), constant.strides(), constant.options());
+  return result.copy_(weight);
+}
+
+}  // namespace
+
+std::unordered_map<std::string, at::Tensor> new_constants(torch::inductor::AOTIModelPackageLoader& loader,
+                                                          const std::map<std::string, Tensor>& weights,
+                                                          const std::string& where) {
+  Metadata metadata = loader.get_metadata();
+  const std::string root = metadata["kit_root"];
+  const auto constants = loader.get_runner()->extract_constants_map(false);
+  std::unordered_map<std::string, at::Tensor> result;
+  std::map<std::string, Tensor> left = weights;
+  for (const Names& names : names_of_weights(metadata, where)) {
+    std::string first;  // under which it was given
+    at::Tensor given;
+    for (const std::string& name : names) {
+      const auto found = left.find(own_name(name, root));
+      if (found == left.end()) continue;
+      const at::Tensor tensor = to_torch(found->second);
+      if (given.defined() && !(tensor.scalar_type() == given.scalar_type() && tensor.equal(given)))
+        throw Error(ErrorCode::input, where + ": the weights '" + first + "' and '" + found->first +
+                                          "' are one tensor in the model, and differ here; give one of them");
+      if (!given.defined()) first = found->first;
+      given = tensor;
+      left.erase(found);
+    }
+    for (const std::string& name : names) {
+      const auto constant = constants.find(name);
+      if (constant == constants.end()) continue;  // it is not used, or under another of its names
+      if (!given.defined())
+        throw Error(ErrorCode::input, where + ": the weight '" + own_name(name, root) +
+                                          "' is missing; save all weights of the model that was exported");
+      result.emplace(name, like(constant->second, given, first, where));
+    }
+  }
+  if (!left.empty())
+    throw Error(ErrorCode::input, where + ": the model has no weight '" + left.begin()->first +
+                                      "'; save the weights of the model that was exported");
+  return result;
+}
+
+}  // namespace kit
