@@ -38,12 +38,14 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
     the folder cannot be written, the result is made, and the logger "kit" says so.
     """
     name = hashlib.sha256(key.encode()).hexdigest()
+    lock = None
     try:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
         lock = os.open(place / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except (OSError, RuntimeError) as error:
         _note(error)
+    if lock is None:
         return make()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

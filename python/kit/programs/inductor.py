@@ -39,7 +39,6 @@ _CONFIG: Mapping[str, Any] = {
     "max_autotune_pointwise": False,
     "coordinate_descent_tuning": False,
     "triton.autotune_pointwise": False,
-    "triton.autotune_at_compile_time": False,
     "aot_inductor.debug_compile": False,
     "aot_inductor.debug_symbols": False,
     "fx_graph_cache": False,
@@ -62,14 +61,14 @@ _CONFIG_WHERE_KNOWN: Mapping[str, Any] = {
 def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     """Let Inductor compile for a target, in a folder of its own; other threads wait until it is done.
 
-    target: one of LEVELS, or "cuda:sm_NN", which is compiled for x86-64-v3 on the CPU's side.
+    target: one of LEVELS, or "cuda:sm_NN", of which the part that runs on the CPU is for x86-64-v2.
     config: further settings of Inductor.
 
     Gives the folder, which is deleted at the end. Raises UnavailableError if there is no compiler,
     InternalError if this version of torch is not as kit expects it.
     """
     check_compiler()
-    level = target if target in LEVELS else "x86-64-v3"
+    level = target if target in LEVELS else LEVELS[0]
     with _lock, tempfile.TemporaryDirectory(prefix="kit-compile-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
         _enter_settings(stack, config)
