@@ -12,6 +12,7 @@
 ///
 /// `python -m kit extract model.pt --program native -o mlp.so --header` writes such a file with this header.
 
+// NOLINTBEGIN(modernize-deprecated-headers, modernize-use-using): this is C
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,12 +30,12 @@ extern "C" {
 /// An array in memory of the caller's. It has the layout of DLPack's DLTensor (versions 0.6 to 1.x,
 /// https://dmlc.github.io/dlpack/latest/c_api.html), so that a pointer to one may be cast to the other.
 typedef struct KitTensor {
-  void* data;           ///< where the array starts, but for byte_offset; may be null if it has no elements
-  int32_t device_type;  ///< 1, the CPU: a native program runs on nothing else
-  int32_t device_id;    ///< 0
-  int32_t ndim;         ///< number of dimensions; 0 for a scalar
-  uint8_t dtype_code;   ///< 0 signed, 1 unsigned integer, 2 float, 4 bfloat, 5 complex, 6 bool
-  uint8_t dtype_bits;   ///< bits of an element
+  void* data;            ///< where the array starts, but for byte_offset; may be null if it has no elements
+  int32_t device_type;   ///< 1, the CPU: a native program runs on nothing else
+  int32_t device_id;     ///< 0
+  int32_t ndim;          ///< number of dimensions; 0 for a scalar
+  uint8_t dtype_code;    ///< 0 signed, 1 unsigned integer, 2 float, 4 bfloat, 5 complex, 6 bool
+  uint8_t dtype_bits;    ///< bits of an element
   uint16_t dtype_lanes;  ///< 1
   int64_t* shape;        ///< ndim sizes
   int64_t* strides;      ///< ndim strides in elements, or null: row-major without gaps
@@ -52,8 +53,8 @@ typedef struct KitProgram KitProgram;
 /// What a call returns; the codes are kit's exit codes.
 enum {
   KIT_PROGRAM_OK = 0,
-  KIT_PROGRAM_INTERNAL = 1,  ///< a fault of kit's
-  KIT_PROGRAM_INPUT = 4,     ///< an input or an output does not fit the signature
+  KIT_PROGRAM_INTERNAL = 1,     ///< a fault of kit's
+  KIT_PROGRAM_INPUT = 4,        ///< an input or an output does not fit the signature
   KIT_PROGRAM_UNAVAILABLE = 6,  ///< there is not enough memory, or the constants cannot be read
 };
 
@@ -86,3 +87,4 @@ KIT_PROGRAM_API void kit_program_destroy(KitProgram* program);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(modernize-deprecated-headers, modernize-use-using)

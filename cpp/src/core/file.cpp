@@ -59,10 +59,11 @@ MappedFile::~MappedFile() {
 
 void MappedFile::release(std::span<const std::byte> part) const noexcept {
   // Only whole pages; the others may hold what is beside the part.
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(part.data()) % page) % page;
+  if (part.size() < before + page) return;
+  auto* begin = const_cast<std::byte*>(part.data()) + before;
+  ::madvise(begin, (part.size() - before) / page * page, MADV_DONTNEED);
 }
 
 }  // namespace kit

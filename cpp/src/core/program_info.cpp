@@ -58,7 +58,7 @@ class Reader {
   }
 
   ConstantInfo constant(const Json& value, const std::string& what) const {
-    const ConstantInfo constant{
+    ConstantInfo constant{
         text(value, "member", what),
         static_cast<std::uint64_t>(count(member(value, "offset", what), "'offset' of " + what)),
         static_cast<std::uint64_t>(count(member(value, "size", what), "'size' of " + what))};
