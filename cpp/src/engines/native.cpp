@@ -24,7 +24,7 @@ class Few {
   T* data() { return large_.empty() ? small_.data() : large_.data(); }
 
  private:
-  std::array<T, 8> small_{};
+  std::array<T, 8> small_;  // not set: only what is used is written
   std::vector<T> large_;
 };
 
