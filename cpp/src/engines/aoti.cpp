@@ -35,9 +35,11 @@ std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& 
     return std::make_unique<Loader>(file.path(), "model", false, most_calls_at_once(),
                                     device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::unavailable,
-                archive.path() + ": libtorch cannot load " + member + ": " + summary(error) +
-                    "; it unpacks it to /tmp: make room there, and allow programs there to be executed");
+    throw Error(
+        ErrorCode::unavailable,
+        archive.path() + ": libtorch cannot load " + member + ": " + summary(error) +
+            "; it unpacks it to the folder for temporary files, TMPDIR: there must be room, and programs "
+            "must be allowed to be executed there");
   }
 }
 
