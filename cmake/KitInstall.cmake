@@ -44,6 +44,10 @@ endfunction()
 function(kit_install_package)
   install(DIRECTORY cpp/include/kit DESTINATION "${KIT_INCLUDE_DIR}" FILES_MATCHING PATTERN "*.h")
   install(FILES "${CMAKE_BINARY_DIR}/include/kit/version.h" DESTINATION "${KIT_INCLUDE_DIR}/kit")
+  if(SKBUILD)
+    # What the exporter compiles into native programs: python/kit/programs/compiler.py looks for it there.
+    install(DIRECTORY cpp/src/program DESTINATION kit FILES_MATCHING PATTERN "*.h" PATTERN "*.cpp")
+  endif()
 
   configure_package_config_file(
     cmake/kitConfig.cmake.in

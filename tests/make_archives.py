@@ -7,6 +7,8 @@ empty_ok.pt  x: float32[batch, 3] -> output: float32[batch, 2], batch 0 to 16
 tiny.pt      x: float32[2] -> output: float32[1]; two parameters, one case
 methods.pt   forward: x: float32[batch, 3] -> output: float32[batch, 1], as mlp.pt; and
              hidden:  x: float32[batch, 3] -> output: float32[batch, 16], its last layer but one
+scores.pt    tests/aoti_archive.py, with an aoti program; beside it scores.other.safetensors, other weights
+             for it and their cases, and scores.wrong.safetensors, weights with the cases of others
 plain.pt     x: float32[n, 3] -> float32[n, 2]; a TorchScript archive of torch's own, without a manifest
 differs.pt   mlp.pt with other outputs in its golden cases, and digests that say they are right
 future.pt    mlp.pt with a manifest of format 999
@@ -30,6 +32,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from examples.mlp.recipe import Mlp
 
 import kit
+from tests import aoti_archive
 from tests.rewrite import CASES, edit_manifest, edit_member, rewrite
 
 BATCH = kit.Dim("batch", 1, 4096)
@@ -107,6 +110,8 @@ def make_archives(folder: Path) -> None:
         torch.default_generator.manual_seed(7)
         for recipe in RECIPES:
             kit.export(recipe(), path=folder / f"{recipe.__name__}.pt")
+        aoti_archive.write(folder / "scores.pt")
+        aoti_archive.write_weights(folder)
         save_plain(folder / "plain.pt")
     mlp_path = folder / "mlp.pt"
     rewrite(mlp_path, folder / "differs.pt", edit_member(CASES, with_other_outputs), digests=True)

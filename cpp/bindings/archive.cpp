@@ -3,8 +3,21 @@
 #include "bind.h"
 
 namespace kit {
+namespace {
+
+/// The bytes of a member, with the archive that they are of.
+struct Member {
+  Archive archive;
+  std::span<const std::byte> bytes;
+};
+
+}  // namespace
 
 void bind_archive(py::module_& module) {
+  py::class_<Member>(module, "Member", py::buffer_protocol()).def_buffer([](const Member& member) {
+    const auto* data = reinterpret_cast<const std::uint8_t*>(member.bytes.data());
+    return py::buffer_info(data, static_cast<py::ssize_t>(member.bytes.size()));
+  });
   py::class_<Archive>(module, "Archive")
       .def_static("open", &Archive::open, py::arg("path"), py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("path", &Archive::path)
@@ -15,6 +28,12 @@ void bind_archive(py::module_& module) {
                                const Manifest* manifest = archive.manifest();
                                return manifest != nullptr ? std::optional(manifest->json) : std::nullopt;
                              })
+      .def(
+          "member",
+          [](const Archive& archive, const std::string& name) {
+            return py::memoryview(py::cast(Member{archive, archive.member(name)}));
+          },
+          py::arg("name"))
       .def(
           "cases",
           [](const Archive& archive, const std::string& method) {

@@ -10,6 +10,7 @@ void bind_compare(py::module_& module) {
       .def_readonly("bit_equal", &Difference::bit_equal)
       .def_readonly("max_abs", &Difference::max_abs)
       .def_readonly("max_rel", &Difference::max_rel)
+      .def_readonly("max_ulp", &Difference::max_ulp)
       .def_readonly("mismatches", &Difference::mismatches)
       .def_readonly("first", &Difference::first)
       .def_readonly("reason", &Difference::reason);

@@ -37,20 +37,23 @@ void bind_model(py::module_& module) {
           [](const Archive& archive, const std::string& engine, const std::string& device,
              const std::string& method, const Configuration& configuration, bool warm_up,
              const std::map<std::string, std::vector<std::int64_t>>& warm_up_sizes,
-             const std::function<void(const std::string&)>& log) {
+             const std::function<void(const std::string&)>& log, const std::string& target) {
             return Model::load(archive, {engine_from_name(engine), device, method, configuration, warm_up,
-                                         warm_up_sizes, log});
+                                         warm_up_sizes, log, target});
           },
           py::arg("archive"), py::arg("engine") = "auto", py::arg("device") = "cpu",
           py::arg("method") = "forward", py::arg("configuration") = Configuration(),
           py::arg("warm_up") = false,
           py::arg("warm_up_sizes") = std::map<std::string, std::vector<std::int64_t>>(),
-          py::arg("log") = py::none(), py::call_guard<py::gil_scoped_release>())
+          py::arg("log") = py::none(), py::arg("target") = "", py::call_guard<py::gil_scoped_release>())
       .def("predict", &Model::predict, py::arg("inputs"), py::call_guard<py::gil_scoped_release>())
       .def("warm_up", &Model::warm_up, py::arg("inputs"), py::call_guard<py::gil_scoped_release>())
+      .def("update_weights", &Model::update_weights, py::arg("path"),
+           py::call_guard<py::gil_scoped_release>())
       .def("seed", &Model::seed, py::arg("seed"))
       .def_property_readonly("method", &Model::method)
       .def_property_readonly("engine", [](const Model& model) { return name(model.engine()); })
+      .def_property_readonly("target", &Model::target)
       .def_property_readonly("configuration_json",
                              [](const Model& model) { return model.configuration().json(); })
       .def_property_readonly("warmed_up", &Model::warmed_up)

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_native, module) {
   kit::bind_fusion(module);
   kit::bind_graph(module);
   kit::bind_bisect(module);
+  kit::bind_programs(module);
 }

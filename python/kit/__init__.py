@@ -9,6 +9,7 @@
     kit.layers("recipe.py:recipe", "model.pt")        find the submodule that differs
     kit.bisect_fusion("model.pt")                     find the operation that fusion makes differ
     kit.inspect("model.pt")                           see what it holds
+    kit.extract("model.pt", "model.so")               take a program out, to run it without kit
 
 Names are imported when they are first used, so that `python -m kit --help` need not wait for torch.
 """
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kit.exporter import export
+    from kit.extracting import extract
     from kit.fusion import FusionReport
     from kit.graph import Graph, GraphDiff
     from kit.guards.finding import Finding
@@ -79,6 +81,7 @@ _HOME = {
     "adopt": "adopting",
     "bisect_fusion": "bisecting",
     "export": "exporter",
+    "extract": "extracting",
     "LayersReport": "layerwise.report",
     "inspect": "runtime",
     "layers": "layerwise.search",
@@ -92,6 +95,7 @@ __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "adopt",
     "bisect_fusion",
     "export",
+    "extract",
     "inspect",
     "layers",
     "lint",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import stat
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from kit.errors import Error, UnavailableError, UsageError
 from kit.manifest import MEMBER, Manifest, MemberInfo
 from kit.method import FORWARD, Method
 from kit.signature import Signature, TensorSpec
+from kit.writing import replacing, synchronise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +58,10 @@ class Archive:
     def signature(self) -> Signature | None:
         """Names, dtypes and shapes of `forward`, or None where there is no manifest."""
         return self.manifest.signature if self.manifest is not None else None
+
+    def member(self, name: str) -> memoryview:
+        """The bytes of a member, where the file is mapped. Raises ArchiveError if there is none."""
+        return self._native.member(name)
 
     def cases(self, method: str = FORWARD) -> list[tuple[list[Tensor], list[Tensor]]]:
         """Inputs and eager outputs of each golden case of a method.
@@ -148,17 +149,6 @@ def member_infos(members: Mapping[str, bytes | memoryview]) -> tuple[MemberInfo,
     )
 
 
-def check_destination(path: str | os.PathLike[str]) -> Path:
-    """The file to write, with symbolic links followed. Raises UsageError if nothing can be written there."""
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise UsageError(f"{os.fspath(path)}: the directory {target.parent} does not exist; make it first")
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        kind = "a directory" if target.is_dir() else "no regular file"
-        raise UsageError(f"{os.fspath(path)}: it is {kind}; name a file to write")
-    return target
-
-
 def write_archive(
     path: str | os.PathLike[str],
     members: Mapping[str, bytes | memoryview],
@@ -171,32 +161,10 @@ def write_archive(
     if it returns is the file renamed. If anything raises, nothing is left behind and an old file stays as
     it was. Raises UsageError if the directory does not exist, UnavailableError if it cannot be written.
     """
-    target = check_destination(path)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-        with os.fdopen(handle, "w+b") as file:
-            os.fchmod(handle, 0o666 & ~_file_mask())
-            _write_zip(file, {MEMBER: manifest.to_json().encode(), **dict(sorted(members.items()))})
-            file.flush()
-            os.fsync(handle)
-        result = check(temporary)
-        os.replace(temporary, target)
-        temporary = None
-        _sync_directory(target.parent)
-        return result
-    except OSError as error:
-        raise _cannot_write(os.fspath(path), error) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _file_mask() -> int:
-    """The permissions that new files of this process do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(path, "export") as file:
+        _write_zip(file, {MEMBER: manifest.to_json().encode(), **dict(sorted(members.items()))})
+        synchronise(file)
+        return check(file.name)
 
 
 def _write_zip(file: IO[bytes], members: Mapping[str, bytes | memoryview]) -> None:
@@ -216,17 +184,3 @@ def _write_zip(file: IO[bytes], members: Mapping[str, bytes | memoryview]) -> No
             padding = -start % ALIGNMENT
             entry.extra = _PADDING_ID + padding.to_bytes(2, "little") + bytes(padding)
             archive.writestr(entry, data)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _cannot_write(path: str, error: OSError) -> Error:
-    reason = error.strerror or str(error)
-    remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write it elsewhere"
-    return UnavailableError(f"{path}: it cannot be written: {reason}; {remedy}, and export again")

@@ -28,11 +28,15 @@ def member_name(method: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """Flat inputs and outputs in the signature's order, and a few words that tell it from the others."""
+    """Flat inputs and outputs in the signature's order, and a few words that tell it from the others.
+
+    scale: what the absolute tolerance is multiplied by.
+    """
 
     inputs: list[Tensor]
     outputs: list[Tensor]
     what: str
+    scale: float = 1.0
 
 
 def make_cases(

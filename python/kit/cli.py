@@ -86,6 +86,7 @@ def _parser(prog: str, bisecting: bool = False) -> argparse.ArgumentParser:
     _add_lint(commands)
     _add_adopt(commands)
     _add_inspect(commands)
+    _add_extract(commands)
     _add_verify(commands)
     if bisecting:
         _add_bisect(commands)
@@ -111,7 +112,17 @@ def _add_export(commands: argparse._SubParsersAction[_Parser], prog: str) -> Non
         action="append",
         dest="programs",
         metavar="P",
-        help="a program to put in, may be repeated (default: torchscript, which this version has alone)",
+        help="a program to put in: native (needs no libtorch), aoti, or auto for all that can be made; may "
+        "be repeated; torchscript is always in",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        dest="targets",
+        metavar="T",
+        help="what native and aoti are compiled for: x86-64-v2, x86-64-v3 (default), x86-64-v4, and "
+        "cuda:sm_NN for aoti alone; may be repeated, or several with commas between",
     )
     parser.add_argument(
         "--device", metavar="D", help="trace and verify on cpu, cuda or cuda:N (default: where the model is)"
@@ -213,6 +224,30 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--method", metavar="M", help="the method of the model (default: forward)")
     add_configuration(parser)
     _finish(parser, run.inspect)
+
+
+def _add_extract(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "extract",
+        help="write a compiled program to a file of its own, to run it without kit",
+        description="Take a compiled program out of an archive. A native program becomes one shared object "
+        "with its weights in it, which needs neither kit nor torch: whoever can call C can run it. An aoti "
+        "program becomes a package for AOTInductor's loaders.",
+    )
+    parser.add_argument("archive", metavar="MODEL", help="the archive")
+    parser.add_argument("--program", default="native", metavar="P", help="native (default) or aoti")
+    parser.add_argument(
+        "--target",
+        metavar="T",
+        help="what it is compiled for, as x86-64-v3 (default: the best for this host, or the only one)",
+    )
+    parser.add_argument("--method", metavar="M", help="the method of the model (default: forward)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--header", action="store_true", help="write the C header, kit_program.h, beside a native program"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was written")
+    _finish(parser, run.extract)
 
 
 def _add_verify(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -27,8 +27,9 @@ def export(options: argparse.Namespace) -> int:
 
     programs = options.programs or ["torchscript"]
     known = {"on_branch": options.on_branch} if options.on_branch else {}
+    targets = [target for given in options.targets for target in given.split(",")]
     done = export_with_report(
-        options.recipe, None, options.output, programs, device=options.device, known=known
+        options.recipe, None, options.output, programs, device=options.device, known=known, targets=targets
     )
     if not options.quiet:
         say(summary(done))
@@ -93,6 +94,26 @@ def inspect(options: argparse.Namespace) -> int:
     refuse_options_of_loading(options)
     archive = inspect(options.archive)
     say(archive.to_json() if options.json else archive)
+    return 0
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Extract a program, and say in one line what was written."""
+    from kit.extracting import HEADER, extract
+    from kit.method import FORWARD
+
+    method = options.method or FORWARD
+    target = extract(
+        options.archive,
+        options.output,
+        options.program,
+        target=options.target,
+        method=method,
+        header=options.header,
+    )
+    if not options.quiet:
+        beside = f", with {HEADER} beside it" if options.header else ""
+        say(f"{options.output}: {method} of {options.archive}, {options.program} for {target}{beside}")
     return 0
 
 

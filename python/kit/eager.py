@@ -87,8 +87,8 @@ class Eager:
 
     def rebuild(self, tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments like those of the example, with other tensors. Numbers are tensors while the model is
-        traced, so that the trace can compute with them."""
-        numbers = torch._C._get_tracing_state() is None
+        traced or exported, so that the program can compute with them."""
+        numbers = torch._C._get_tracing_state() is None and not torch.compiler.is_exporting()
         kinds = self._scalars if numbers else {}
         rest = iter(
             SCALARS[kinds[i]](tensor.item()) if i in kinds else tensor for i, tensor in enumerate(tensors)

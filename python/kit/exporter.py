@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 import kit
-from kit.archive import Archive, check_destination, member_infos, write_archive
+from kit.archive import Archive, member_infos, write_archive
 from kit.cases import encode, member_name
 from kit.compare import tolerances_for
+from kit.compiling import AUTO, check_targets, compile_programs, engines_of
 from kit.configuration import Configuration
 from kit.eager import module_of, on_device
 from kit.errors import UnavailableError, UsageError
@@ -32,8 +33,7 @@ from kit.recipe import Recipe, run_recipe
 from kit.report import ParityReport
 from kit.signature import Dim
 from kit.state import evaluating, random_state_kept
-
-_AVAILABLE = (torchscript.ENGINE,)
+from kit.writing import check_destination
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def export(
     on_branch: str | None = None,
     configuration: Configuration | None = None,
     device: str | None = None,
+    targets: Sequence[str] = (),
 ) -> Archive:
     """Trace a model, write the archive, and verify it in the C++ engine.
 
@@ -74,7 +75,10 @@ def export(
         `args`; or a `kit.Recipe`, a function that returns one, or "path.py:function".
     args: example arguments; a single tensor stands for a tuple of one. Not with a recipe, which has its own.
     path: the file to write.
-    programs: which programs to put into the archive; this version makes "torchscript".
+    programs: which programs to put into the archive: "native" and "aoti" are compiled ahead of time, and
+        "torchscript" is always in it. "auto" takes all that can be made.
+    targets: what they are compiled for: "x86-64-v2", "x86-64-v3" (the default), "x86-64-v4", and for aoti
+        "cuda:sm_NN".
     device: where to trace and verify, "cpu" or "cuda:N"; by default where the model is.
     All others: as in `kit.Recipe`. What is given replaces what a recipe says.
 
@@ -82,8 +86,8 @@ def export(
     generators are as before at the end, also after an error; on another device a copy is traced.
 
     Raises UsageError for wrong arguments, TraceError if the model cannot be traced faithfully, ParityError
-    if C++ computes something else than the eager model, UnavailableError for a device or a program that is
-    not to be had. The file is then as it was before.
+    if C++ computes something else than the eager model, UnavailableError for a device that is not here, and
+    if there is no compiler, or it fails. The file is then as it was before.
     """
     fields = {
         "kwargs": kwargs,
@@ -101,7 +105,9 @@ def export(
         "configuration": configuration,
     }
     known = {key: value for key, value in fields.items() if value is not None}
-    return export_with_report(model_or_recipe, args, path, programs, device=device, known=known).archive
+    return export_with_report(
+        model_or_recipe, args, path, programs, device=device, known=known, targets=targets
+    ).archive
 
 
 def export_with_report(
@@ -112,12 +118,14 @@ def export_with_report(
     *,
     device: str | None = None,
     known: Mapping[str, Any] | None = None,
+    targets: Sequence[str] = (),
 ) -> Exported:
     """The same, and what there is to say of it.
 
     known: fields of `kit.Recipe`, which replace those of a recipe.
     """
     check_programs(programs)
+    check_targets(engines_of(programs), targets)
     check_device(device)
     check_destination(path)
     with random_state_kept():
@@ -128,18 +136,20 @@ def export_with_report(
                 recipe = on_device(recipe, device)
             methods = [prepare(name, guarded(one)) for name, one in recipe.by_method().items()]
             program = _program(methods)
-        where = device or methods[0].model.eager.device
-        follow_inputs(program, torch.device(where))
-        members = canonical_members(program)
+            where = device or methods[0].model.eager.device
+            follow_inputs(program, torch.device(where))
+            members = canonical_members(program)
+            compiled = compile_programs(programs, targets, methods, members, where)
+        members.update(compiled.members)
         for one in methods:
             members[member_name(one.name)] = encode(one.model.signature, one.cases)
-        manifest = _manifest(recipe, methods, members)
+        manifest = _manifest(recipe, methods, members, compiled.programs)
         report = write_archive(path, members, manifest, lambda file: prove(file, manifest, methods, where))
     return Exported(
         Archive(path),
         replace(report, path=os.fspath(path)),
         tuple(str(part) for one in methods for part in one.model.branches.scripted),
-        tuple(note for one in methods for note in one.notes),
+        (*(note for one in methods for note in one.notes), *compiled.notes),
     )
 
 
@@ -168,18 +178,14 @@ def _parts(methods: Sequence[Prepared]) -> Iterator[torch.nn.Module]:
 
 
 def check_programs(programs: Sequence[str]) -> None:
-    """Raise UsageError for an unknown program, UnavailableError for one that this version does not make."""
+    """Raise UsageError for an unknown program."""
     if isinstance(programs, str) or not programs:
-        raise UsageError(f"programs is {programs!r}; give a list of names, as ('torchscript',)")
+        raise UsageError(f"programs is {programs!r}; give a list of names, as ('torchscript', 'native')")
     for program in programs:
-        if program not in ENGINES:
-            raise UsageError(f"there is no program '{program}'; the programs are {', '.join(ENGINES)}")
-        if program not in _AVAILABLE:
-            raise UnavailableError(
-                f"this version of kit makes no '{program}' program; it has {', '.join(_AVAILABLE)}"
+        if program not in (*ENGINES, AUTO):
+            raise UsageError(
+                f"there is no program '{program}'; the programs are {', '.join(ENGINES)}, or auto"
             )
-    if torchscript.ENGINE not in programs:
-        raise UsageError(f"an archive always has the program '{torchscript.ENGINE}'; add it")
 
 
 def check_device(device: str | None) -> None:
@@ -221,7 +227,10 @@ def as_recipe(model_or_recipe: Any, args: Any = None, known: Mapping[str, Any] |
 
 
 def _manifest(
-    recipe: Recipe, methods: Sequence[Prepared], members: Mapping[str, bytes | memoryview]
+    recipe: Recipe,
+    methods: Sequence[Prepared],
+    members: Mapping[str, bytes | memoryview],
+    compiled: Sequence[ProgramInfo],
 ) -> Manifest:
     described = tuple(
         Method(
@@ -235,7 +244,7 @@ def _manifest(
         for one in methods
     )
     version = torch.__version__.partition("+")[0]
-    programs = (ProgramInfo(torchscript.ENGINE, torchscript.TARGET, version),)
+    programs = (ProgramInfo(torchscript.ENGINE, torchscript.TARGET, version), *compiled)
     infos = member_infos(members)
     return Manifest(str(recipe.name), described, programs, infos, provenance(), recipe.configuration)
 

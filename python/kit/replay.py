@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,8 +21,9 @@ from kit.manifest import Manifest
 from kit.method import FORWARD, Method
 from kit.predictor import run_predictor
 from kit.programs.deprecation import torchscript_deprecation_ignored
+from kit.programs.torchscript import ENGINE as TORCHSCRIPT
 from kit.recipe import Recipe, run_recipe
-from kit.report import Difference, ParityReport, Row
+from kit.report import Difference, ParityReport, Row, worst_of
 from kit.runtime import Model
 from kit.signature import Signature
 from kit.state import evaluating, random_state_kept
@@ -29,7 +31,8 @@ from kit.state import evaluating, random_state_kept
 EAGER = "eager"
 TRACED = "traced in Python"
 PREDICTOR = "predictor (C++)"
-BINDING = "binding (C++)"
+RUNS = 3
+"""How often each case runs in turn: a program that is compiled while it runs may differ from the 2nd on."""
 
 Run = Callable[[Sequence[Tensor]], list[Tensor]]
 
@@ -68,7 +71,7 @@ def verify_archive(archive: Archive, model: Model) -> ParityReport:
     """The same for an archive that is opened, and one method of it that is loaded."""
     with random_state_kept():
         report = native.verify(model._native, archive._native)
-    column = f"{report.engine} (C++)"
+    column = model.label
     outputs = [expected for _, expected in archive.cases(model.method)]
     signature = known_manifest(archive).method(model.method).signature
     index = {spec.name: i for i, spec in enumerate(signature.outputs)}
@@ -101,17 +104,19 @@ def parity(
 ) -> ParityReport:
     """Run the golden inputs of an archive through every way there is, and compare with the eager model.
 
-    The ways are the eager model, the traced program in Python, `predictor`, and the C++ engine in this
-    process. The C++ engine and predictor run with the configuration, the traced program as plain torch runs
-    it. A recipe that is given as a function or by name is run, which may train the model once more.
-    All methods of the archive are compared. Raises UsageError if the recipe's model takes or returns
-    something else than the archive's, or lacks a method of it, UnavailableError if there is no predictor, or
-    if the host lacks the engine or the device.
+    The ways are the eager model, the TorchScript program in Python, each program that this host can run in
+    C++ (of `engine` alone, if that is given), and `predictor` with the one that it takes by itself. Each case
+    runs three times in turn, but once in predictor, which is a new process each time. C++ runs with the
+    configuration, the program in Python as plain torch runs it. A recipe that is given as a function or by
+    name is run, which may train the model once more. All methods of the archive are compared.
+
+    Raises UsageError if the recipe's model takes or returns something else than the archive's, or lacks a
+    method of it, UnavailableError if there is no predictor, or if the host lacks the engine or the device.
     """
     archive = Archive(path)
     manifest = known_manifest(archive)
     # Before the recipe is run, which may take long: a device that is not here is found at once.
-    models = [Model(archive, engine, device, one.name, configuration) for one in manifest.methods]
+    models = [_models(archive, engine, device, one.name, configuration) for one in manifest.methods]
     reports = []
     with random_state_kept():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
@@ -119,7 +124,7 @@ def parity(
             if device != "cpu":
                 recipe = on_device(recipe, device)
             recipes = recipe.by_method()
-            for method, model in zip(manifest.methods, models, strict=True):
+            for method, programs in zip(manifest.methods, models, strict=True):
                 if method.name not in recipes:
                     raise UsageError(
                         f"{archive.path} has the method '{method.name}', which the recipe has not; give the "
@@ -128,29 +133,64 @@ def parity(
                 eager = Eager(recipes[method.name])
                 _check_same_model(eager, method.signature, archive.path)
                 eager.seed = method.seed
-                results = _run_all(archive, method, eager, model, device)
-                report = compare_ways(archive.path, manifest, results, EAGER, method.name)
-                reports.append(replace(report, engine=model.engine, configuration=model.configuration))
+                results = _run_all(archive, method, eager, programs, device)
+                report = compare_runs(archive.path, manifest, results, EAGER, method.name)
+                reports.append(_with_configuration(report, programs))
     return _together(reports)
 
 
-def _run_all(
-    archive: Archive, method: Method, eager: Eager, model: Model, device: str
-) -> dict[str, list[list[Tensor]]]:
-    """Outputs of every way for each golden case of a method."""
+def _models(
+    archive: Archive, engine: str, device: str, method: str, configuration: Configuration
+) -> list[Model]:
+    """A method in each program to compare: the one that is taken by itself, then the others that run here."""
+    best = Model(archive, engine, device, method, configuration)
+    if engine != "auto":
+        return [best]
+    taken = (best.engine, best.target)
+    others = []
+    for one in native.programs(archive._native):
+        fits = one.target.startswith("cuda") == (device != "cpu") or one.engine == TORCHSCRIPT
+        if (one.engine, one.target) != taken and not one.obstacle and fits:
+            own = configuration if one.engine == TORCHSCRIPT else DEFAULTS
+            others.append(Model(archive, one.engine, device, method, own, target=one.target))
+    return [best, *others]
+
+
+def _with_configuration(report: ParityReport, models: Sequence[Model]) -> ParityReport:
+    """With how the TorchScript program ran, if it did."""
+    for model in models:
+        if model.engine == TORCHSCRIPT:
+            return replace(report, engine=model.engine, configuration=model.configuration)
+    return replace(report, engine=models[0].engine, configuration=models[0].configuration)
+
+
+Results = dict[str, list[list[list[Tensor]]]]
+"""By way, then by case, then by run, the outputs."""
+
+
+def _run_all(archive: Archive, method: Method, eager: Eager, models: Sequence[Model], device: str) -> Results:
+    """Outputs of every way for each golden case of a method, run by run."""
     ways: dict[str, Run] = {
         EAGER: lambda given: eager.run(given, "a golden case"),
         TRACED: traced_in_python(archive.path, device, method.name),
-        PREDICTOR: _in_predictor(archive, method, model, device),
-        BINDING: lambda given: model.predict(list(given)),
+        PREDICTOR: _in_predictor(archive, method, models[0], device),
+        **{model.label: partial(predict_with, model) for model in models},
     }
-    results: dict[str, list[list[Tensor]]] = {name: [] for name in ways}
+    results: Results = {name: [] for name in ways}
     for given, _ in archive.cases(method.name):
         for name, run in ways.items():
-            if method.seed is not None:
-                torch.manual_seed(method.seed)
-            results[name].append(run([tensor.to(device) for tensor in given]))
+            outputs = []
+            for _ in range(1 if name in (EAGER, PREDICTOR) else RUNS):
+                if method.seed is not None:
+                    torch.manual_seed(method.seed)
+                outputs.append(run([tensor.to(device) for tensor in given]))
+            results[name].append(outputs)
     return results
+
+
+def predict_with(model: Model, given: Sequence[Tensor]) -> list[Tensor]:
+    """Flat outputs of a model for flat inputs."""
+    return model.predict(list(given))
 
 
 def compare_ways(
@@ -161,21 +201,34 @@ def compare_ways(
     method: str = FORWARD,
 ) -> ParityReport:
     """A report of a method's outputs of each case by way, against those of the way `expected`."""
+    once = {name: [[outputs] for outputs in cases] for name, cases in results.items()}
+    report = compare_runs(path, manifest, once, expected, method)
+    return replace(report, rows=tuple(replace(row, runs={}) for row in report.rows))
+
+
+def compare_runs(
+    path: str, manifest: Manifest, results: Results, expected: str, method: str = FORWARD
+) -> ParityReport:
+    """The same for ways that ran each case several times, against the first run of the way `expected`."""
     columns = tuple(name for name in results if name != expected)
     known = manifest.method(method)
     rows = []
-    for case, wanted in enumerate(results[expected]):
+    for case, (wanted, *_) in enumerate(results[expected]):
         for index, spec in enumerate(known.signature.outputs):
             tolerance = known.tolerances.get(spec.dtype, default_tolerance(spec.dtype))
-            outputs = {name: runs[case][index] for name, runs in results.items()}
+            runs = {
+                name: tuple(difference(run[index], wanted[index], tolerance) for run in results[name][case])
+                for name in columns
+            }
             rows.append(
                 Row(
                     case,
                     spec.name,
                     shape_text(wanted[index]),
-                    {name: difference(outputs[name], wanted[index], tolerance) for name in columns},
-                    {name: _first_value(tensor) for name, tensor in outputs.items()},
+                    {name: worst_of(differences) for name, differences in runs.items()},
+                    {name: _first_value(cases[case][0][index]) for name, cases in results.items()},
                     method,
+                    runs,
                 )
             )
     return ParityReport(path, columns, len(results[expected]), tuple(rows), expected)
@@ -225,7 +278,7 @@ def difference(actual: Tensor, expected: Tensor, tolerance: Tolerance) -> Differ
 
 def plain_difference(one: native.Difference) -> Difference:
     """The C++ value as a Python one."""
-    return Difference(one.within, one.bit_equal, one.max_abs, one.max_rel, one.reason)
+    return Difference(one.within, one.bit_equal, one.max_abs, one.max_rel, one.reason, one.max_ulp)
 
 
 def known_manifest(archive: Archive) -> Manifest:

@@ -20,6 +20,8 @@ class Difference:
     bit_equal: every element has the same bits, or both are NaN.
     max_abs, max_rel: the largest differences over finite elements.
     reason: what is wrong, "" where `within`.
+    max_ulp: the largest number of steps from one floating-point number to the next that lie between two
+        elements; 0 for integers.
     """
 
     within: bool
@@ -27,6 +29,7 @@ class Difference:
     max_abs: float
     max_rel: float
     reason: str = ""
+    max_ulp: float = 0.0
 
     def __str__(self) -> str:
         if not self.within:
@@ -36,7 +39,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One output of one case: how it came out in each column, and the first value there where it is known."""
+    """One output of one case: how it came out in each column, and the first value there where it is known.
+
+    runs: the same for the 1st, the 2nd … run of the case in turn, where it ran several times; `differences`
+        has the worst of these.
+    """
 
     case: int
     output: str
@@ -44,6 +51,7 @@ class Row:
     differences: dict[str, Difference]
     first_values: dict[str, str] = field(default_factory=dict)
     method: str = FORWARD
+    runs: dict[str, tuple[Difference, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,20 @@ class ParityReport:
         how = str(self.configuration)
         ran = [f"{self.engine} in C++: {how}"] if how else []
         last = f"{verdict}; largest difference: {self.worst}"
-        return "\n".join([head, "", *_table(self._cells()), "", *ran, last])
+        return "\n".join([head, "", *_table(self._cells()), "", *self._by_way(), *ran, last])
+
+    def _by_way(self) -> list[str]:
+        """The largest differences of each way over all cases, run by run; equal runs share a line."""
+        lines = [["way", "run", "absolute", "relative", "ULP"]]
+        for way in self.columns:
+            runs = [row.runs[way] for row in self.rows if way in row.runs]
+            found = [_numbers(one) for one in zip(*runs, strict=True)]
+            for first, numbers in enumerate(found):
+                if first and found[first - 1] == numbers:
+                    continue
+                last = next((i for i in range(first, len(found)) if found[i] != numbers), len(found))
+                lines.append([way, str(first + 1) if last == first + 1 else f"{first + 1}–{last}", *numbers])
+        return [*_aligned(lines, right=(2, 3, 4)), ""] if len(lines) > 1 else []
 
     def _cells(self) -> list[list[str]]:
         shown = any(row.first_values for row in self.rows)
@@ -142,7 +163,7 @@ class ParityReport:
         for row in self.rows:
             if shown:
                 values = [row.first_values.get(way, "") for way in ways]
-                cells = [*values, str(_largest(list(row.differences.values())))]
+                cells = [*values, str(worst_of(list(row.differences.values())))]
             else:
                 cells = [str(row.differences[way]) for way in ways]
             table.append([str(row.case), row.output, row.shape, *cells])
@@ -155,8 +176,15 @@ class ParityReport:
         return [one for row in self.rows for one in row.differences.values()]
 
 
-def _largest(differences: Sequence[Difference]) -> Difference:
-    """The one to show: a failure before any other, else the largest."""
+def _numbers(differences: Sequence[Difference]) -> list[str]:
+    """The largest of each kind."""
+    return [
+        f"{max(getattr(one, kind) for one in differences):.3g}" for kind in ("max_abs", "max_rel", "max_ulp")
+    ]
+
+
+def worst_of(differences: Sequence[Difference]) -> Difference:
+    """The one to show of several: a failure before any other, else the largest."""
     return max(differences, key=lambda one: (not one.within, not one.bit_equal, one.max_abs))
 
 
@@ -165,10 +193,14 @@ def _count(number: int, what: str) -> str:
 
 
 def _table(rows: list[list[str]]) -> list[str]:
-    """Columns as wide as they must be; numbers to the right, names and verdicts to the left."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    """Numbers to the right, names and verdicts to the left."""
     case, shape = rows[0].index("case"), rows[0].index("shape")
-    right = (case, *range(shape + 1, len(widths) - 1))
+    return _aligned(rows, right=(case, *range(shape + 1, len(rows[0]) - 1)))
+
+
+def _aligned(rows: list[list[str]], right: Sequence[int]) -> list[str]:
+    """Columns as wide as they must be, with a line below the heading."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
     lines = []
     for row in rows:

@@ -45,6 +45,7 @@ class Model:
         method: str = FORWARD,
         configuration: Configuration = DEFAULTS,
         warm_up: WarmUpSizes = False,
+        target: str = "",
     ) -> None:
         self.archive = archive
         sizes = warm_up if isinstance(warm_up, Mapping) else {}
@@ -58,8 +59,10 @@ class Model:
                 bool(warm_up),
                 sizes,
                 _log.warning,
+                target,
             )
             self._warm_after_load()
+        self.device = device
         self._signature = archive.manifest.method(method).signature if archive.manifest is not None else None
         self._call = self._signature.call if self._signature is not None else None
         self._count = len(self._native.input_names)
@@ -84,6 +87,16 @@ class Model:
     def engine(self) -> str:
         """The engine in use."""
         return self._native.engine
+
+    @property
+    def target(self) -> str:
+        """What the program in use was compiled for: "x86-64-v3", "cuda:sm_90"; "any" for TorchScript."""
+        return self._native.target
+
+    @property
+    def label(self) -> str:
+        """What tells it from other ways to run the archive: "native x86-64-v3 (C++)"."""
+        return f"{self.engine}{'' if self.target == 'any' else f' {self.target}'} (C++)"
 
     @property
     def configuration(self) -> Configuration:
@@ -165,6 +178,20 @@ class Model:
         with random_state_kept():
             return Graph.of(native.graph(self._native, stage, list(inputs)))
 
+    def update_weights(self, path: str | os.PathLike[str]) -> None:
+        """Replace the weights of an aoti program by those of a .safetensors file.
+
+        path: the file, with the tensors of the model's state_dict under their names, and with cases that
+            prove them: `cases/0.inputs.<name>` and `cases/0.outputs.<name>`, then 1 and so on. These are
+            replayed. Without any the model's `warnings` say so.
+
+        Calls wait meanwhile. After an error the weights are as before. Raises InputError that names a weight
+        that is unknown, missing, or of another dtype or shape, ParityError for a case that differs beyond the
+        tolerance, and UnavailableError for a program whose weights cannot be replaced.
+        """
+        with random_state_kept():
+            self._native.update_weights(os.fspath(path))
+
     def seed(self, seed: int) -> None:
         """Seed the random generators that the program draws from: torch's, of the whole process."""
         self._native.seed(seed)
@@ -207,6 +234,7 @@ def load(
     method: str = FORWARD,
     configuration: Configuration = DEFAULTS,
     warm_up: WarmUpSizes = False,
+    target: str = "",
 ) -> Model:
     """Load a model into the C++ engine.
 
@@ -218,13 +246,14 @@ def load(
     warm_up: whether to call it until nothing more is compiled: with one golden case of each of their sizes,
         or of those that are given by dim, as {"batch": [1, 64]}. Predictions that compile after that are
         named by the logger "kit".
+    target: what the program was compiled for, as the manifest has it; the best for this host, if not given.
 
     Raises ArchiveError if the file is no sound archive, UsageError if it has no such method, or no golden
     cases to warm up with, UnavailableError if the host lacks the engine or the device. Warns with
     ArchiveWarning of what cannot be checked: that is all in a plain TorchScript file.
     """
     archive = path if isinstance(path, Archive) else Archive(path)
-    model = Model(archive, engine, device, method, configuration, warm_up)
+    model = Model(archive, engine, device, method, configuration, warm_up, target)
     for message in model.warnings:
         warnings.warn(message, ArchiveWarning, stacklevel=2)
     return model

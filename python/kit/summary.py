@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kit.archive import size_text
 from kit.exporter import Exported
+from kit.manifest import ProgramInfo
 from kit.method import Method
 from kit.replay import known_manifest
 from kit.signature import TensorSpec
@@ -17,7 +18,7 @@ def summary(done: Exported) -> str:
     cases = ", ".join(f"{one.name} {one.cases}" if several else str(one.cases) for one in manifest.methods)
     rows = [("signature", _signature(one, several)) for one in manifest.methods]
     rows += [
-        ("programs", ", ".join(f"{one.engine} (torch {one.torch})" for one in manifest.programs)),
+        ("programs", ", ".join(map(_program, manifest.programs))),
         ("cases", f"{cases}, replayed: {', '.join(report.columns)}"),
         ("difference", f"{report.worst} from eager"),
     ]
@@ -27,6 +28,11 @@ def summary(done: Exported) -> str:
     rows += [("note", note) for note in done.notes]
     head = f"{archive.path}  {size_text(archive.size)}"
     return "\n".join([head, *(f"  {key:<11}{row}" for key, row in rows)])
+
+
+def _program(one: ProgramInfo) -> str:
+    target = "" if one.target == "any" else f" {one.target}"
+    return f"{one.engine}{target} (torch {one.torch}{'' if one.verified else ', unverified'})"
 
 
 def _signature(method: Method, several: bool) -> str:

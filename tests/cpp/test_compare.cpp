@@ -87,6 +87,21 @@ TEST(Compare, ComplexNumbersByTheirDistance) {
   EXPECT_FALSE(off.within);
 }
 
+TEST(Compare, StepsBetweenNumbers) {
+  const auto steps = [](float actual, float expected) {
+    return compare(Tensor::of<float>({actual}, {1}), Tensor::of<float>({expected}, {1}), Tolerance{}).max_ulp;
+  };
+  EXPECT_EQ(steps(1, 1), 0);
+  EXPECT_EQ(steps(std::nextafter(1.0F, 2.0F), 1), 1);
+  EXPECT_EQ(steps(std::nextafter(-1.0F, 0.0F), -1), 1);
+  EXPECT_EQ(steps(-0.0F, 0.0F), 0);
+  EXPECT_EQ(steps(-std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::denorm_min()), 2);
+  EXPECT_EQ(steps(std::numeric_limits<float>::quiet_NaN(), 1), 0);  // not finite: a mismatch, without a size
+  const double big = std::numeric_limits<double>::max();
+  EXPECT_GT(compare(Tensor::of<double>({-big}, {1}), Tensor::of<double>({big}, {1}), Tolerance{}).max_ulp,
+            1e19);
+}
+
 TEST(Compare, OtherShapeOrTypeDiffers) {
   const Tensor two = Tensor::of<float>({1, 2}, {2});
   EXPECT_EQ(compare(Tensor::of<float>({1, 2}, {1, 2}), two, Tolerance{}).reason,

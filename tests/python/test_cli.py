@@ -95,8 +95,9 @@ def test_parity(
     assert main(["parity", "line_recipe.py:recipe", "model.pt"]) == 0
     out = capsys.readouterr().out
     header = out.splitlines()[2]
-    for column in ("eager", "traced in Python", "predictor (C++)", "binding (C++)", "difference"):
+    for column in ("eager", "traced in Python", "predictor (C++)", "torchscript (C++)", "difference"):
         assert column in header
+    assert "way                run  absolute  relative  ULP" in out
     assert out.count("bit-equal") == 9
     source = Path("line_recipe.py")
     source.write_text(source.read_text().replace("manual_seed(0)", "manual_seed(1)"))
@@ -127,7 +128,12 @@ def test_parity(
             2,
             r"no/model\.pt: the directory .* does not exist",
         ),
-        (["export", "line_recipe.py:recipe", "--program", "native"], 6, r"makes no 'native' program"),
+        (["export", "line_recipe.py:recipe", "--program", "onnx"], 2, r"there is no program 'onnx'"),
+        (
+            ["export", "line_recipe.py:recipe", "--program", "native", "--target", "x86-64-v3,sse"],
+            2,
+            r"there is no target 'sse'",
+        ),
         (["export", "line_recipe.py:recipe", "--device", "cuda:99"], 6, r"the device cuda:99 is not here"),
         (["inspect", "no.pt"], 3, r"no\.pt"),
         (["inspect", "line_recipe.py"], 3, r"line_recipe\.py: not an archive"),

@@ -289,7 +289,14 @@ def test_what_is_no_model(
 @pytest.mark.parametrize(
     ("known", "error", "message"),
     [
-        ({"programs": ["aoti"]}, UnavailableError, "makes no 'aoti' program; it has torchscript"),
+        ({"programs": ["native"], "targets": ["x86-64-v5"]}, UsageError, "there is no target 'x86-64-v5'"),
+        (
+            {"programs": ["native"], "targets": ["cuda:sm_90"]},
+            UsageError,
+            "native programs run on a CPU alone",
+        ),
+        ({"targets": ["x86-64-v3"]}, UsageError, "add the program native or aoti"),
+        ({"programs": ["native"], "targets": "x86-64-v3"}, UsageError, "give a list"),
         ({"programs": ["onnx"]}, UsageError, "there is no program 'onnx'"),
         ({"programs": []}, UsageError, "give a list of names"),
         ({"programs": "torchscript"}, UsageError, "give a list of names"),

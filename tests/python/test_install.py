@@ -106,6 +106,12 @@ def test_pip_installs_the_package_and_predictor(environment: Path, tmp_path: Pat
     assert float(predicted.stdout.splitlines()[1]) == pytest.approx(in_python, abs=1e-6)
     run(python, "-m", "kit", "parity", "recipe.py:recipe", "model.pt", cwd=tmp_path)
 
+    # A program is compiled with sources that lie in the package.
+    export = ("-m", "kit.export", "recipe.py:recipe", "--program", "native", "-o", "native.pt")
+    run(python, *export, cwd=tmp_path)
+    code = "import kit, torch; print(kit.load('native.pt', engine='native')(torch.ones(1, 3)).item())"
+    assert float(run(python, "-c", code, cwd=tmp_path).stdout) == pytest.approx(in_python, abs=1e-6)
+
 
 def test_pip_installs_what_cmake_needs(environment: Path, root: Path, tmp_path: Path) -> None:
     package = environment / "lib" / f"python3.{sys.version_info.minor}" / "site-packages/kit"

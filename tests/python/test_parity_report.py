@@ -11,7 +11,7 @@ from kit.errors import ParityError
 from kit.report import Difference, ParityReport, Row
 
 EQUAL = Difference(True, True, 0.0, 0.0)
-CLOSE = Difference(True, False, 1e-7, 2e-7)
+CLOSE = Difference(True, False, 1e-7, 2e-7, max_ulp=3)
 APART = Difference(False, False, 0.5, 0.25, "1 of 3 values differs, first at 2: 1.5 instead of 1")
 MISSHAPEN = Difference(False, False, 0.0, 0.0, "it has the shape [2] instead of [3]")
 
@@ -73,6 +73,19 @@ def test_the_table_shows_values_side_by_side() -> None:
         "   1  output  float32[3]   -1.5           -1.5            -1.25  1e-07",
         "",
         "agrees; largest difference: 1e-07 absolute, 2e-07 relative",
+    ]
+
+
+def test_ways_that_ran_several_times_are_compared_run_by_run() -> None:
+    runs = {"torchscript (C++)": (EQUAL, CLOSE, CLOSE), "native (C++)": (CLOSE, CLOSE, CLOSE)}
+    rows = tuple(Row(case, "y", "float32[3]", dict.fromkeys(runs, CLOSE), {}, runs=runs) for case in (0, 1))
+    lines = str(ParityReport("model.pt", tuple(runs), 2, rows, "eager")).splitlines()
+    assert lines[7:12] == [
+        "way                run  absolute  relative  ULP",
+        "─────────────────  ───  ────────  ────────  ───",
+        "torchscript (C++)  1           0         0    0",
+        "torchscript (C++)  2–3     1e-07     2e-07    3",
+        "native (C++)       1–3     1e-07     2e-07    3",
     ]
 
 

@@ -14,7 +14,7 @@ from kit.errors import ArchiveError, UnavailableError, UsageError
 from kit.predictor import VARIABLE, find_predictor, run_predictor
 
 X = torch.tensor([[1.0, 2.0, 3.0]])
-WAYS = ("traced in Python", "predictor (C++)", "binding (C++)")
+WAYS = ("traced in Python", "predictor (C++)", "torchscript (C++)")
 
 
 class Two(nn.Module):
@@ -68,13 +68,15 @@ def test_parity_goes_every_way(archive: Path, with_predictor: Path) -> None:
         assert len(report.rows) == 8
         assert report.rows[0].first_values == dict.fromkeys(("eager", *WAYS), "2")
         assert report.rows[1].first_values["eager"] == "2"
+        runs = {way: len(found) for way, found in report.rows[0].runs.items()}
+        assert runs == {"traced in Python": 3, "predictor (C++)": 1, "torchscript (C++)": 3}
         report.raise_for_failure()
 
 
 def test_parity_finds_another_model(archive: Path, with_predictor: Path) -> None:
     report = kit.parity(recipe(2.5), archive)
     assert not report.passed
-    assert {row.output for row in report.rows if not row.differences["binding (C++)"].within} == {"y"}
+    assert {row.output for row in report.rows if not row.differences["torchscript (C++)"].within} == {"y"}
     assert report.rows[0].first_values["eager"] == "2.5"
     assert report.rows[0].first_values["predictor (C++)"] == "2"
     assert str(report).splitlines()[-1].startswith("DIFFERS")

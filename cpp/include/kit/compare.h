@@ -22,10 +22,13 @@ const Tolerances& default_tolerances();
 
 /// How far two tensors are apart. A value, not an exception.
 struct Difference {
-  bool within = true;           ///< dtype and shape are equal and every element agrees within the tolerance
-  bool bit_equal = true;        ///< every element has the same bits, or both are NaN
-  double max_abs = 0;           ///< largest |actual - expected| over the elements where both are finite
-  double max_rel = 0;           ///< largest |actual - expected| / |expected|, where expected is not 0
+  bool within = true;     ///< dtype and shape are equal and every element agrees within the tolerance
+  bool bit_equal = true;  ///< every element has the same bits, or both are NaN
+  double max_abs = 0;     ///< largest |actual - expected| over the elements where both are finite
+  double max_rel = 0;     ///< largest |actual - expected| / |expected|, where expected is not 0
+  /// Largest number of steps from one floating-point number of the dtype to the next that lie between the
+  /// two, in each part of a complex number; 0 for integers.
+  double max_ulp = 0;
   std::int64_t mismatches = 0;  ///< elements beyond the tolerance
   std::int64_t first = -1;      ///< row-major index of the first of these, or -1
   std::string reason;           ///< one clause, "" where `within`

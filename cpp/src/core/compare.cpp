@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <type_traits>
 
 namespace kit {
@@ -20,6 +21,30 @@ double widen(float value) { return value; }
 double widen(double value) { return value; }
 std::complex<double> widen(std::complex<float> value) { return value; }
 std::complex<double> widen(std::complex<double> value) { return value; }
+
+/// How many numbers of the type lie between the two, one of which counts: their bits, read as integers, are
+/// in the order of the numbers.
+template <typename Integer, typename T>
+double steps(const T& a, const T& b) {
+  const auto place = [](const T& value) {
+    Integer bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    // Negative numbers grow in the other direction. The result is between -max and max.
+    return bits < 0 ? static_cast<Integer>(std::numeric_limits<Integer>::min() - bits) : bits;
+  };
+  const auto high = static_cast<std::uint64_t>(std::max(place(a), place(b)));
+  const auto low = static_cast<std::uint64_t>(std::min(place(a), place(b)));
+  return static_cast<double>(high - low);
+}
+
+double ulp(Float16 a, Float16 b) { return steps<std::int16_t>(a, b); }
+double ulp(BFloat16 a, BFloat16 b) { return steps<std::int16_t>(a, b); }
+double ulp(float a, float b) { return steps<std::int32_t>(a, b); }
+double ulp(double a, double b) { return steps<std::int64_t>(a, b); }
+template <typename T>
+double ulp(std::complex<T> a, std::complex<T> b) {
+  return std::max(ulp(a.real(), b.real()), ulp(a.imag(), b.imag()));
+}
 
 bool is_nan(double value) { return std::isnan(value); }
 bool is_nan(const std::complex<double>& value) {
@@ -57,6 +82,7 @@ void compare_floating(const Tensor& actual, const Tensor& expected, const Tolera
     const double size = std::abs(y);
     result.max_abs = std::max(result.max_abs, gap);
     if (size > 0) result.max_rel = std::max(result.max_rel, gap / size);
+    result.max_ulp = std::max(result.max_ulp, ulp(a[i], e[i]));
     if (gap > tolerance.atol + tolerance.rtol * size) count_mismatch(result, i);
   }
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from kit.archive import Archive, check_destination
+from kit.archive import Archive
 from kit.errors import UsageError
 from kit.golden import golden_inputs
 from kit.inspecting import load_for_inspection
 from kit.method import FORWARD
 from kit.page.layout import check_tools
 from kit.page.page import page, write_page
+from kit.writing import check_destination
 
 
 def write_report(options: argparse.Namespace) -> str:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
 import html
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
 
-from kit.archive import check_destination
 from kit.configuration import Configuration
-from kit.errors import UnavailableError
 from kit.page.boxes import draw
 from kit.page.layout import check_tools, layout
 from kit.page.match import match
 from kit.page.reference import with_references
+from kit.writing import replacing
 
 Json = Mapping[str, Any]
 
@@ -57,26 +54,8 @@ def write_page(path: str | os.PathLike[str], text: str) -> None:
 
     Raises UsageError if the directory does not exist, UnavailableError if it cannot be written.
     """
-    target = check_destination(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    made = False
-    try:
-        with open(temporary, "xb") as file:
-            made = True
-            file.write(text.encode(errors="replace"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        made = False
-    except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write it elsewhere"
-        raise UnavailableError(
-            f"{os.fspath(path)}: the page cannot be written: {reason}; {remedy}"
-        ) from error
-    finally:
-        if made:
-            temporary.unlink()
+    with replacing(path, "inspect") as file:
+        file.write(text.encode(errors="replace"))
 
 
 def _groups(graphs: Sequence[Json], reported: Sequence[Json]) -> list[dict[str, Any]]:

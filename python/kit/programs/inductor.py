@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -67,11 +68,12 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     Gives the folder, which is deleted at the end. Raises UnavailableError if there is no compiler,
     InternalError if this version of torch is not as kit expects it.
     """
-    check_compiler()
+    compiler = check_compiler()
     level = target if target in LEVELS else LEVELS[0]
     with _lock, tempfile.TemporaryDirectory(prefix="kit-compile-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
-        _enter_settings(stack, config)
+        # What CXX says now: Inductor has read it when it was imported.
+        _enter_settings(stack, {**config, "cpp.cxx": (None, compiler)})
         _replace(stack, "torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level))
         _replace(stack, "torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
         _enter_environment(stack, folder)
@@ -86,6 +88,12 @@ def check_compiler() -> str:
         raise UnavailableError(
             f"the C++ compiler {named} is not here, which compiled programs are made with; install the "
             "package g++ (apt-get install g++), or name another in the environment variable CXX"
+        )
+    done = subprocess.run([named, "--version"], capture_output=True, check=False)
+    if done.returncode != 0:
+        raise UnavailableError(
+            f"the C++ compiler {named} does not work: it ends with status {done.returncode} when asked for "
+            "its version; install it again, or name another in the environment variable CXX"
         )
     return named
 

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+/// Vectors of float and double as wide as the instruction set has them.
+namespace kit::program {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+
+using FloatVector = float __attribute__((vector_size(vector_bytes)));
+using DoubleVector = double __attribute__((vector_size(vector_bytes)));
+
+template <typename T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  using type = FloatVector;
+};
+template <>
+struct VectorOf<double> {
+  using type = DoubleVector;
+};
+template <typename T>
+using Vector = typename VectorOf<T>::type;
+template <typename T>
+inline constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(T));
+
+template <typename T>
+Vector<T> load(const T* data) noexcept {
+  Vector<T> result;
+  std::memcpy(&result, data, sizeof result);
+  return result;
+}
+
+template <typename T>
+void store(T* data, Vector<T> value) noexcept {
+  std::memcpy(data, &value, sizeof value);
+}
+
+template <typename T>
+Vector<T> all(T value) noexcept {
+  return Vector<T>{} + value;
+}
+
+// The vector half of glibc's libm, of at most 4 ULP.
+#if defined(__AVX512F__)
+extern "C" FloatVector _ZGVeN16v_expf(FloatVector);
+extern "C" DoubleVector _ZGVeN8v_exp(DoubleVector);
+inline FloatVector exp(FloatVector x) { return _ZGVeN16v_expf(x); }
+inline DoubleVector exp(DoubleVector x) { return _ZGVeN8v_exp(x); }
+#elif defined(__AVX2__)
+extern "C" FloatVector _ZGVdN8v_expf(FloatVector);
+extern "C" DoubleVector _ZGVdN4v_exp(DoubleVector);
+inline FloatVector exp(FloatVector x) { return _ZGVdN8v_expf(x); }
+inline DoubleVector exp(DoubleVector x) { return _ZGVdN4v_exp(x); }
+#else
+extern "C" FloatVector _ZGVbN4v_expf(FloatVector);
+extern "C" DoubleVector _ZGVbN2v_exp(DoubleVector);
+inline FloatVector exp(FloatVector x) { return _ZGVbN4v_expf(x); }
+inline DoubleVector exp(DoubleVector x) { return _ZGVbN2v_exp(x); }
+#endif
+
+}  // namespace kit::program

@@ -1,0 +1,161 @@
+"""The programs that are compiled ahead of time, as they go into an archive beside the TorchScript program."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from kit.binding import native as binding
+from kit.errors import TraceError, UsageError
+from kit.manifest import ALIGNMENT, ConstantInfo, ProgramInfo, ProgramMethod
+from kit.programs import aoti, native
+from kit.programs.inductor import LEVELS
+from kit.prove import Prepared
+
+FOLDER = "extra/kit/programs"
+CONSTANTS = f"{FOLDER}/constants.bin"
+DEFAULT_LEVEL = "x86-64-v3"
+"""What programs for the CPU are compiled for, if not told: nearly every x86-64 since 2015 can run it. The
+host does not count, so that every host makes the same archive."""
+AUTO = "auto"
+
+_STORAGE = re.compile(r"data/\d+")
+_CUDA = re.compile(r"cuda:sm_\d+")
+
+
+@dataclass
+class Compiled:
+    """Compiled programs: how the manifest describes them, and the members that they need.
+
+    notes: which programs could not be made, where that is no error.
+    """
+
+    programs: list[ProgramInfo] = field(default_factory=list)
+    members: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def engines_of(programs: Sequence[str]) -> list[str]:
+    """The engines to compile for: what is asked for without torchscript, which every archive has."""
+    if AUTO in programs:
+        return [native.ENGINE, aoti.ENGINE]
+    return [one for one in (native.ENGINE, aoti.ENGINE) if one in programs]
+
+
+def check_targets(engines: Sequence[str], targets: Sequence[str]) -> None:
+    """Raise UsageError for a target that there is not, or that none of the engines is for."""
+    if isinstance(targets, str):
+        raise UsageError(f"targets is {targets!r}; give a list, as ('x86-64-v3',)")
+    for target in targets:
+        if target not in LEVELS and not _CUDA.fullmatch(target):
+            raise UsageError(
+                f"there is no target '{target}'; the targets are {', '.join(LEVELS)} and cuda:sm_NN, with "
+                "the compute capability NN of a GPU"
+            )
+        if not engines:
+            raise UsageError(
+                f"the target {target} is for compiled programs; add the program native or aoti, or leave it "
+                "out"
+            )
+        if _CUDA.fullmatch(target) and aoti.ENGINE not in engines:
+            raise UsageError(f"native programs run on a CPU alone, not on {target}; add the program aoti")
+
+
+def compile_programs(
+    programs: Sequence[str],
+    targets: Sequence[str],
+    methods: Sequence[Prepared],
+    torchscript_members: Mapping[str, bytes | memoryview],
+    device: str,
+) -> Compiled:
+    """Compile what is asked for, for each target that an engine is for. Call it in evaluation mode.
+
+    programs: names of engines; "auto" for all that can be made. targets: see `default_targets`.
+
+    Raises TraceError for a model that a program cannot be made of; with "auto" that is a note. Raises
+    UnavailableError if there is no compiler, or it fails.
+    """
+    result = Compiled()
+    storages = _Storages(torchscript_members)
+    for engine in engines_of(programs):
+        for target in targets or default_targets(engine, device):
+            if engine == native.ENGINE and _CUDA.fullmatch(target):
+                continue
+            try:
+                _add(result, engine, target, methods, storages)
+            except TraceError as error:
+                if AUTO not in programs:
+                    raise
+                result.notes.append(f"no program {engine} for {target}: {error}")
+    if storages.blob:
+        result.members[CONSTANTS] = bytes(storages.blob)
+    return result
+
+
+def default_targets(engine: str, device: str) -> list[str]:
+    """What an engine's program is compiled for on a device, if not told."""
+    if engine == aoti.ENGINE and torch.device(device).type == "cuda":
+        major, minor = torch.cuda.get_device_capability(torch.device(device))
+        return [f"cuda:sm_{major}{minor}"]
+    return [DEFAULT_LEVEL]
+
+
+def _add(
+    result: Compiled, engine: str, target: str, methods: Sequence[Prepared], storages: _Storages
+) -> None:
+    members: dict[str, bytes] = {}
+    constants: dict[str, Sequence[bytes]] = {}
+    folder = f"{FOLDER}/{engine}-{target.replace(':', '-')}"
+    for one in methods:
+        eager, cases = one.model.eager, [case.inputs for case in one.cases]
+        if eager.seed is not None:
+            raise TraceError(
+                f"the program {engine} cannot be made: '{one.name}' draws random numbers, and a compiled "
+                "program would draw others; use the program torchscript alone"
+            )
+        if engine == native.ENGINE:
+            done = native.compile_method(one.name, eager, one.model.signature, cases, target)
+            member = f"{folder}/{one.name}.so"
+            members[member] = done.library
+            constants[one.name] = done.constants
+        else:
+            member = f"{folder}/{one.name}.pt2"
+            members[member] = aoti.compile_method(eager, one.model.signature, cases, target)
+            constants[one.name] = ()
+    made = {
+        name: ProgramMethod(member, tuple(map(storages.place, constants[name])))
+        for name, member in zip(constants, members, strict=True)
+    }
+    version = torch.__version__.partition("+")[0]
+    verified = not binding.obstacle_here(engine, target, version)
+    result.programs.append(ProgramInfo(engine, target, version, verified, made))
+    result.members.update(members)
+
+
+class _Storages:
+    """Where the constants of all programs are, each once: the TorchScript program's where it has the same."""
+
+    def __init__(self, members: Mapping[str, bytes | memoryview]) -> None:
+        self.blob = bytearray()
+        self._known = {
+            _digest(data): ConstantInfo(name, 0, len(data))
+            for name, data in sorted(members.items(), reverse=True)
+            if _STORAGE.fullmatch(name) and len(data)
+        }
+
+    def place(self, constant: bytes) -> ConstantInfo:
+        """Where a constant is, which is added if it is new."""
+        digest = _digest(constant)
+        if digest not in self._known:
+            self.blob += bytes(-len(self.blob) % ALIGNMENT)
+            self._known[digest] = ConstantInfo(CONSTANTS, len(self.blob), len(constant))
+            self.blob += constant
+        return self._known[digest]
+
+
+def _digest(data: bytes | memoryview) -> bytes:
+    return hashlib.sha256(data).digest()

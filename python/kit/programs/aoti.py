@@ -1,0 +1,289 @@
+"""The program "aoti": a package of AOTInductor's, compiled for one target, which runs inside libtorch.
+
+A package is a zip archive in torch's layout. It is written anew with the shared object, what torch's loader
+wants to know, and nothing that tells where or when it was compiled: the same exported program, target and
+versions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+import kit
+from kit.eager import Eager
+from kit.errors import InternalError, TraceError, UnavailableError, UsageError
+from kit.programs import build_cache
+from kit.programs.exported import example_of, exported
+from kit.programs.inductor import LEVELS, check_compiler, compiling
+from kit.signature import Signature
+from kit.source import one_line, place_of
+
+ENGINE = "aoti"
+WEIGHTS, ROOT = "kit_weights", "kit_root"
+"""Keys of a package's metadata. The one names the weights that can be replaced, a line for each tensor, with
+tabs between its names; the other is what these begin with where the model's own do not."""
+
+_FOLDER = "model/data/aotinductor/model/"
+_CUDA = re.compile(r"cuda:sm_(\d+)")
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+
+
+def compile_method(
+    eager: Eager,
+    signature: Signature,
+    cases: Sequence[Sequence[Tensor]],
+    target: str,
+    *,
+    frozen: bool = False,
+) -> bytes:
+    """Compile a method of a model: as `compile_package`, which see.
+
+    cases: flat inputs, of which one is what it is exported with. Call it in evaluation mode. Raises
+    TraceError for what torch.export or Inductor refuse.
+    """
+    example = [tensor.contiguous() for tensor in example_of(signature, cases)]
+    return compile_package(exported(eager, signature, example), target, frozen=frozen)
+
+
+def compile_package(program: ExportedProgram, target: str, *, frozen: bool = False) -> bytes:
+    """Compile an exported program into a package (.pt2) for a target, to whose device it is moved.
+
+    program: of a module that takes flat tensors and returns a flat tuple; its example inputs are row-major
+        without gaps, for that is what the package will assume.
+    target: "x86-64-v2", "x86-64-v3", "x86-64-v4", or "cuda:sm_NN" of a GPU that is here.
+    frozen: whether to compile the weights in, as for convolutions on a CPU that is faster by a tenth or more.
+        They cannot be replaced then.
+
+    Raises TraceError if Inductor refuses an operation, UnavailableError if there is no compiler, or it fails,
+    or the GPU of the target is not here, UsageError if there is no such target.
+    """
+    _check_target(target)
+    check_compiler()
+    weights = None if frozen else _weights(program)
+    program = _moved(program, "cuda" if _CUDA.fullmatch(target) else "cpu")
+    _check_inputs(program)
+
+    def make() -> bytes:
+        return _compile(program, target, weights)
+
+    try:
+        digest = _digest(program)
+    except Exception:  # what torch cannot save has no digest, but may well be compiled
+        return make()
+    versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {_compiler()}"
+    return build_cache.cached(f"{ENGINE} 1 {target} {weights} {versions} {digest}", make)
+
+
+def _check_target(target: str) -> None:
+    found = _CUDA.fullmatch(target)
+    if found is None:
+        if target not in LEVELS:
+            raise UsageError(
+                f"there is no target '{target}'; the targets are {', '.join(LEVELS)} and cuda:sm_NN, with "
+                "the compute capability NN of a GPU"
+            )
+        return
+    here = sorted(
+        {"{}{}".format(*torch.cuda.get_device_capability(i)) for i in range(torch.cuda.device_count())}
+        if torch.cuda.is_available()
+        else ()
+    )
+    if found[1] not in here:
+        raise UnavailableError(
+            f"the target {target} needs a GPU of compute capability {found[1]} to compile on; "
+            + (f"here are sm_{', sm_'.join(here)}" if here else "here is none")
+        )
+
+
+def _moved(program: ExportedProgram, device: str) -> ExportedProgram:
+    tensors = [
+        *program.state_dict.values(),
+        *program.constants.values(),
+        *(program.example_inputs or ((),))[0],
+    ]
+    if all(one.device.type == device for one in tensors if isinstance(one, Tensor)):
+        return program
+    from torch.export.passes import move_to_device_pass
+
+    return move_to_device_pass(program, device)
+
+
+def _check_inputs(program: ExportedProgram) -> None:
+    if program.example_inputs is None:
+        raise InternalError("the exported program has no example inputs; export it again with some")
+    args, kwargs = program.example_inputs
+    for index, tensor in enumerate(args):
+        if kwargs or not isinstance(tensor, Tensor) or not tensor.is_contiguous():
+            raise InternalError(
+                f"input {index} of the exported program is no tensor that is row-major without gaps; export "
+                "a module that takes such tensors alone"
+            )
+
+
+def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -> bytes:
+    """weights: lines for the metadata; none if they are to be frozen."""
+    frozen = weights is None
+    config = {"freezing": frozen, "always_keep_tensor_constants": not frozen}
+    with compiling(target, config) as folder, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        device = _CUDA.fullmatch(target)
+        if device:
+            config["aot_inductor.embed_kernel_binary"] = True
+        try:
+            path = torch._inductor.aoti_compile_and_package(
+                program, package_path=str(folder / "model.pt2"), inductor_configs=config
+            )
+        except Exception as error:
+            raise _refused(error, program) from error
+        with zipfile.ZipFile(path) as package:
+            return _canonical(package, weights)
+
+
+def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
+    """What the loader needs of a package, under names of ours, without times."""
+    names = package.namelist()
+    (library,) = (name for name in names if name.endswith(".so"))
+    stem = library.removesuffix(".so")
+    metadata = json.loads(package.read(f"{stem}_metadata.json"))
+    if weights is not None:
+        metadata.update({WEIGHTS: "\n".join(weights), ROOT: "model."})
+    root = names[0].partition("/")[0]
+    members = {
+        # The loader finds the metadata beside a source, which need not be there if there is a library.
+        f"{_FOLDER}model.wrapper.cpp": b"// Compiled already.\n",
+        f"{_FOLDER}model.wrapper_metadata.json": json.dumps(metadata, sort_keys=True).encode(),
+        f"{_FOLDER}model.wrapper.so": package.read(library),
+    }
+    for name in sorted(names):
+        # Such as what to call for operations without a C interface.
+        if "/data/" in name and not name.endswith((".cpp", ".so", "_metadata.json")):
+            members[_renamed(name, root)] = package.read(name)
+    for name in ("archive_format", "archive_version", "byteorder", ".data/version"):
+        members[f"model/{name}"] = package.read(f"{root}/{name}")
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return result.getvalue()
+
+
+def _renamed(name: str, root: str) -> str:
+    return "model" + name.removeprefix(root)
+
+
+def _weights(program: ExportedProgram) -> list[str]:
+    """One line for each tensor of the state, with all of its names: a weight may have several."""
+    lines: dict[Any, list[str]] = {}
+    for name, tensor in sorted(program.state_dict.items()):
+        view = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), *tensor.shape, *tensor.stride())
+        lines.setdefault(view if tensor.numel() else name, []).append(name)
+    return ["\t".join(names) for names in lines.values()]
+
+
+def _digest(program: ExportedProgram) -> str:
+    """What tells an exported program from others: its graphs, shapes and weights."""
+    saved = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(program, saved)
+    result = hashlib.sha256()
+    with zipfile.ZipFile(saved) as archive:
+        for name in sorted(archive.namelist()):
+            if "/data/sample_inputs/" in name or name.endswith("/serialization_id"):
+                continue
+            content = archive.read(name)
+            if "/models/" in name and name.endswith(".json"):
+                content = json.dumps(_without_places(json.loads(content)), sort_keys=True).encode()
+            result.update(f"{name} {len(content)} ".encode())
+            result.update(content)
+    for tensor in (program.example_inputs or ((),))[0]:
+        result.update(f"{tensor.dtype} {tuple(tensor.shape)} {tensor.device} ".encode())
+    return result.hexdigest()
+
+
+def _without_places(value: Any) -> Any:
+    """The graph without the lines of code that its nodes come from."""
+    if isinstance(value, dict):
+        return {key: _without_places(inner) for key, inner in value.items() if key != "metadata"}
+    return [_without_places(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _compiler() -> str:
+    found = subprocess.run([check_compiler(), "--version"], capture_output=True, text=True, check=False)
+    return found.stdout.partition("\n")[0]
+
+
+def _refused(error: Exception, program: ExportedProgram) -> Exception:
+    """The error of kit's for what Inductor raised."""
+    from torch._inductor import exc
+
+    chain = list(_chain(error))
+    for one in chain:
+        if isinstance(one, exc.CppCompileError):
+            return _failed(one)
+        if isinstance(one, exc.InvalidCxxCompiler):
+            return UnavailableError(f"{one_line(one)}; install the package g++ (apt-get install g++)")
+        if isinstance(one, InternalError):
+            return one
+    cause = chain[-1]
+    target = next(
+        (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None
+    )
+    operation = f"the operation {target}" if target else "it"
+    place = _place(program, target)
+    at = f" at {place}" if place else ""
+    return TraceError(
+        f"Inductor cannot compile {operation}{at} for the program '{ENGINE}': {one_line(cause)}; write that "
+        "part of the model otherwise, or export without this program"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it was raised from, the innermost last."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "inner_exception", None) or error.__cause__
+
+
+def _place(program: ExportedProgram, target: str | None) -> str:
+    """The user's line of the first node that calls the operation."""
+    for node in program.graph.nodes:
+        if target is not None and str(node.target) == target:
+            frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+            place = place_of((path, int(line)) for path, line in reversed(frames))
+            if place is not None:
+                return str(place)
+    return ""
+
+
+def _failed(error: Any) -> UnavailableError:
+    """What the compiler said is kept, for it is long."""
+    digest = hashlib.sha256(str(error).encode()).hexdigest()[:16]
+    folder = build_cache.folder()
+    log = folder / f"failed-{digest}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log.write_text(str(error))
+    except OSError:
+        log = Path(f"kit-compile-{digest}.log").absolute()
+        log.write_text(str(error))
+    lines = [line for line in error.output.splitlines() if "error" in line.lower()] or ["it gave no reason"]
+    return UnavailableError(
+        f"the C++ compiler failed: {lines[0].strip()}; its log is {log}: it may be another version than "
+        "torch expects, or out of memory or disk"
+    )

@@ -1,0 +1,231 @@
+"""Compiling and linking the C++ of a native program."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import NoReturn
+
+import torch
+
+from kit.errors import UnavailableError
+from kit.programs.build_cache import cached
+from kit.programs.inductor import check_compiler
+
+_EXPORTS = "{ global: kit_program_*; local: *; };\n"
+_CAPABILITY = {"x86-64-v3": "AVX2", "x86-64-v4": "AVX512"}
+_EIGEN = ("/usr/include/eigen3", "/usr/local/include/eigen3")
+_COMMON = shlex.split(
+    "-std=c++20 -fPIC -g0 -DNDEBUG -w -fvisibility=hidden -fvisibility-inlines-hidden -fno-gnu-unique "
+    "-ffunction-sections -fdata-sections -ffp-contract=off -fno-trapping-math -fno-math-errno "
+    "-DTORCH_INDUCTOR_CPP_WRAPPER -DSTANDALONE_TORCH_HEADER -DC10_USING_CUSTOM_GENERATED_MACROS"
+)
+_LINK = shlex.split(
+    "-shared -s -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--build-id=none "
+    "-Wl,--as-needed"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to compile: its text, the headers that are written beside it, and further flags.
+
+    with_kit: whether it includes any of kit's own headers.
+    """
+
+    name: str
+    text: str
+    headers: Mapping[str, str]
+    flags: tuple[str, ...] = ()
+    with_kit: bool = True
+
+
+@cache
+def sources_folder() -> Path:
+    """Where the sources are that are compiled into each program: of the installed package, or the checkout.
+
+    Raises UnavailableError if they are not there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "program", package.parents[1] / "cpp" / "src" / "program"):
+        if (folder / "program.cpp").is_file():
+            return folder
+    raise UnavailableError(f"{package}: the sources of native programs are missing; install kit again")
+
+
+@cache
+def header_folder() -> Path:
+    """Where kit/program.h is."""
+    folder = sources_folder()
+    for candidate in (folder.parent / "include", folder.parents[1] / "include"):
+        if (candidate / "kit" / "program.h").is_file():
+            return candidate
+    raise UnavailableError(f"{folder}: kit/program.h is missing; install kit again")
+
+
+def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> bytes:
+    """The shared object of these sources, for one of the levels of `kit.programs.inductor`.
+
+    library: sources of which only those count that the others use.
+
+    Each object is kept, so that what did not change is not compiled again. Raises UnavailableError if there
+    is no compiler, or if it fails: then the log is kept, and named.
+    """
+    compiler = check_compiler()
+    key = "\n".join([_version(compiler), torch.__version__, target, *_COMMON, *_LINK, _EXPORTS])
+    try:
+        with tempfile.TemporaryDirectory(prefix="kit-compile-") as name:
+            folder = Path(name).resolve()
+
+            processes = _Processes(folder)
+
+            def compiled(source: Source) -> bytes:
+                kit = _kit_headers() if source.with_kit else ""
+                parts = [
+                    key,
+                    kit,
+                    *source.flags,
+                    source.text,
+                    *(f"{a}\n{b}" for a, b in source.headers.items()),
+                ]
+                return cached("\0".join(parts), lambda: _compile(compiler, source, target, processes))
+
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool, processes:
+                objects = list(pool.map(compiled, [*sources, *library]))
+            digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in objects)).hexdigest()
+            return cached(
+                f"{key}\0link {len(sources)}\0{digest}",
+                lambda: _link(compiler, objects, len(sources), processes),
+            )
+    except OSError as error:
+        remedy = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "set TMPDIR elsewhere"
+        raise UnavailableError(
+            f"{tempfile.gettempdir()}: native programs are compiled there, and it failed: {error.strerror}; "
+            f"{remedy}"
+        ) from error
+
+
+class _Processes:
+    """The processes of a build, which end with it: if it is interrupted, so are they."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is None:
+            return
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    def run(self, command: Sequence[str]) -> None:
+        """Run a command in the folder. Raises UnavailableError if it fails: its log is kept, and named."""
+        with self._lock:
+            self._check()
+            process = subprocess.Popen(
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            self._running.add(process)
+        try:
+            printed, said = process.communicate()
+        finally:
+            self._running.discard(process)
+        if process.returncode != 0:
+            self._check()
+            _refuse(command, process.returncode, printed, said)
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise UnavailableError("the build of the native program was stopped; export again")
+
+
+def _compile(compiler: str, source: Source, target: str, processes: _Processes) -> bytes:
+    place = processes.folder / source.name
+    place.mkdir()
+    file, result = place / f"{source.name}.cpp", place / f"{source.name}.o"
+    file.write_text(source.text)
+    for name, text in source.headers.items():
+        (place / name).write_text(text)
+    capability = _CAPABILITY.get(target)
+    isa = [f"-DCPU_CAPABILITY={capability}", f"-DCPU_CAPABILITY_{capability}"] if capability else []
+    torch_headers = Path(torch.__file__).resolve().parent / "include"
+    includes = [f"-I{place}", f"-I{sources_folder()}", f"-I{header_folder()}", "-isystem", str(torch_headers)]
+    includes += [part for eigen in _EIGEN if Path(eigen).is_dir() for part in ("-isystem", eigen)]
+    names = {place: "", sources_folder(): "program", header_folder(): "include", torch_headers: "torch"}
+    hidden = [f"-ffile-prefix-map={path}={name}" for path, name in names.items()]
+    command = [
+        compiler,
+        *_COMMON,
+        f"-march={target}",
+        "-mtune=generic",
+        *isa,
+        *source.flags,
+        *includes,
+        *hidden,
+    ]
+    processes.run([*command, "-c", str(file), "-o", str(result)])
+    return result.read_bytes()
+
+
+def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Processes) -> bytes:
+    """The first `whole` objects, and what they use of the others."""
+    folder, paths = processes.folder, []
+    for index, content in enumerate(objects):
+        path = folder / f"{index}.o"
+        path.write_bytes(content)
+        paths.append(str(path))
+    exports, library, result = folder / "exports.map", folder / "kit.a", folder / "program.so"
+    exports.write_text(_EXPORTS)
+    processes.run(["ar", "rcsD", str(library), *paths[whole:]])
+    used = [*paths[:whole], "-Wl,--start-group", str(library), "-Wl,--end-group"]
+    command = [compiler, *_LINK, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm", "-o", str(result)]
+    processes.run(command)
+    return result.read_bytes()
+
+
+def _refuse(command: Sequence[str], status: int, printed: str, written: str) -> NoReturn:
+    handle, log = tempfile.mkstemp(prefix="kit-compile-", suffix=".log")
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{shlex.join(command)}\n\n{printed}{written}")
+    errors = [line for line in written.splitlines() if "error" in line]
+    said = errors[0].strip() if errors else f"it ended with status {status}"
+    if "Eigen/" in said:
+        raise UnavailableError(
+            "the headers of Eigen, which native programs multiply matrices with, are not here; install the "
+            "package libeigen3-dev (apt-get install libeigen3-dev)"
+        )
+    raise UnavailableError(
+        f"{command[0]} cannot compile the native program: {said}; the whole log is in {log}"
+    )
+
+
+@cache
+def _version(compiler: str) -> str:
+    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+@cache
+def _kit_headers() -> str:
+    """A digest of the headers that are compiled into programs."""
+    digest = hashlib.sha256()
+    for path in [*sorted(sources_folder().glob("*.h")), header_folder() / "kit" / "program.h"]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

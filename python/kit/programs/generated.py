@@ -1,0 +1,194 @@
+"""The C++ that torch's Inductor generates for an exported program, before anything is compiled."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kit.errors import Error, InternalError, TraceError
+from kit.programs.complex_numbers import without_complex
+from kit.programs.inductor import compiling
+from kit.source import one_line
+
+_CONFIG: Mapping[str, Any] = {
+    "aot_inductor.link_libtorch": False,
+    "always_keep_tensor_constants": True,  # as literals they would be computed with in each call
+    "cpp.threads": 1,
+    "cpp.dynamic_threads": False,
+    "freezing": True,
+    "layout_optimization": False,  # kit's convolutions are for row-major images
+    "max_autotune": True,  # this is what brings in the templates of matrix products
+    "max_autotune_gemm_backends": "CPP,ATEN",
+}
+# What blocks of matrix products are made for: the sizes of the compiling host's caches must not count.
+_CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant of the generated code, in its order.
+
+    storage: the bytes it is a view of, or None if the code never reads it. offset: of its first element in
+    the storage, in elements.
+    """
+
+    name: str
+    storage: bytes | None
+    offset: int
+
+
+@dataclass(frozen=True)
+class Generated:
+    """wrapper: the class of the model, which allocates and calls. kernels: what it calls."""
+
+    wrapper: str
+    kernels: str
+    constants: Sequence[Constant]
+    left_out: Sequence[str]  # operations that it would call torch's dispatcher for
+
+    @property
+    def functions(self) -> set[str]:
+        """The functions of torch's C interface that the code of the model calls."""
+        body = self.wrapper[self.wrapper.index("AOTInductorModel::AOTInductorModel(") :]
+        return set(re.findall(r"\baoti_torch_\w+(?=\()", body + self.kernels))
+
+
+def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], target: str) -> Generated:
+    """The code of a program for the CPU, for one of the targets of `kit.programs.inductor`.
+
+    Raises TraceError for what Inductor refuses.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(compiling(target, _CONFIG))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(_quiet())
+        stack.enter_context(_without_onednn())
+        stack.enter_context(_known_caches())
+        stack.enter_context(_first_choice())
+        found = stack.enter_context(_intercepted())
+        try:
+            with torch.no_grad():
+                torch._inductor.aot_compile(_module(without_complex(program)), tuple(example))
+        except Error:
+            raise
+        except Exception as error:
+            raise TraceError(
+                f"torch's Inductor, which compiled programs are made with, refuses the model: "
+                f"{one_line(error)}; export the program torchscript alone, or change the model"
+            ) from error
+    if len(found) != 1:
+        raise InternalError(f"Inductor generated {len(found)} models where one was expected")
+    return found[0]
+
+
+def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
+    """Without torch's own checks of the inputs: kit's come first, and allow for sizes of 1."""
+    try:
+        return program.module(check_guards=False)
+    except TypeError:  # a version that has no such checks
+        return program.module()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch warns in its log of what kit says itself, in one line."""
+    log = logging.getLogger("torch._inductor")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _without_onednn() -> AbstractContextManager[None]:
+    """Or the generated code would call torch's functions for it."""
+    return _replaced(torch.backends.mkldnn, "enabled", False)
+
+
+def _known_caches() -> AbstractContextManager[None]:
+    original = torch.cpu.get_capabilities
+    return _replaced(torch.cpu, "get_capabilities", lambda: {**original(), **_CACHES})
+
+
+@contextmanager
+def _first_choice() -> Iterator[None]:
+    """Of several ways to compute a product take the template, if there is one, and do not measure: that would
+    give another program each time."""
+    from torch._inductor import select_algorithm
+
+    cache = select_algorithm.get_algorithm_selector_cache()
+
+    def choose(choices: list[Any]) -> list[Any]:
+        made = [one for one in choices if not isinstance(one, select_algorithm.ExternKernelCaller)]
+        return (made or choices)[:1]
+
+    cache.add_preprocessing_fn(choose)
+    try:
+        yield
+    finally:
+        cache.preprocessing_fns.remove(choose)
+
+
+@contextmanager
+def _intercepted() -> Iterator[list[Generated]]:
+    """Take the generated code from where Inductor would compile it."""
+    from torch._inductor.codecache import AotCodeCompiler
+
+    found: list[Generated] = []
+
+    def take(
+        _cls: Any, graph: Any, wrapper: str, kernels: str, extern_nodes: str | None, /, **_rest: Any
+    ) -> str:
+        constants, left_out = _constants(graph, wrapper), _left_out(wrapper, extern_nodes)
+        found.append(Generated(wrapper, kernels, constants, left_out))
+        return "none"
+
+    with _replaced(AotCodeCompiler, "compile", classmethod(take)):
+        yield found
+
+
+def _constants(graph: Any, wrapper: str) -> list[Constant]:
+    constants = []
+    for name in graph.constants:
+        if name in graph.folded_constants:
+            raise InternalError(f"Inductor folds the constant {name} at run time, which was not asked for")
+        known = graph.allocated_constant_name.get(name, name)
+        tensor = graph.get_original_value_of_constant(name).detach()
+        read = len(re.findall(rf"\b{re.escape(name)}\b(?!\")", wrapper)) > 1
+        constants.append(Constant(known, _bytes(tensor) if read else None, tensor.storage_offset()))
+    return constants
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    storage = tensor.cpu().untyped_storage()
+    return bytes(torch.tensor([], dtype=torch.uint8).set_(storage).numpy().tobytes())
+
+
+def _left_out(wrapper: str, extern_nodes: str | None) -> list[str]:
+    """Operations for which there is no function in torch's C interface."""
+    names = re.findall(r'aoti_torch_call_dispatcher\(\s*"([^"]+)"', wrapper)
+    if extern_nodes:
+        nodes = json.loads(extern_nodes)["nodes"]
+        names += [str(node.get("node", {}).get("target", node.get("name"))) for node in nodes]
+    return list(dict.fromkeys(name.replace("torch.ops.", "").replace("::", ".") for name in names))

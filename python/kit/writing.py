@@ -1,0 +1,80 @@
+"""Writing a file: all of it or nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from kit.errors import UnavailableError, UsageError
+
+
+def check_destination(path: str | os.PathLike[str]) -> Path:
+    """The file to write, with symbolic links followed. Raises UsageError if nothing can be written there."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise UsageError(f"{os.fspath(path)}: the directory {target.parent} does not exist; make it first")
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        kind = "a directory" if target.is_dir() else "no regular file"
+        raise UsageError(f"{os.fspath(path)}: it is {kind}; name a file to write")
+    return target
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], again: str, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A temporary file beside `path`, which takes its place when the block has ended.
+
+    again: what to do once it can be written, for the message. mode: the permissions, less what the umask
+    takes.
+
+    If anything raises, nothing is left behind and an old file stays as it was. Raises UsageError if the
+    directory does not exist, UnavailableError for any OSError.
+    """
+    target = check_destination(path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".tmp", delete=False
+        ) as file:
+            temporary = file.name
+            os.fchmod(file.fileno(), mode & ~_file_mask())
+            yield file
+            synchronise(file)
+        os.replace(temporary, target)
+        temporary = None
+        _sync_directory(target.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write it elsewhere"
+        raise UnavailableError(
+            f"{os.fspath(path)}: it cannot be written: {reason}; {remedy}, and {again} again"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def synchronise(file: IO[bytes]) -> None:
+    """Bring to the disk what was written so far, so that others read it and no error comes later."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _file_mask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,333 @@
+"""The program aoti: what its package is, that it computes what eager does, and that its weights change."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+import kit
+from kit.eager import Eager
+from kit.errors import ArchiveError, InputError, ParityError, TraceError, UnavailableError, UsageError
+from kit.programs import build_cache
+from kit.programs.aoti import compile_method, compile_package
+from kit.signature import Signature, TensorSpec
+from tests import aoti_archive
+from tests.aoti_archive import MEMBER, Scores, cases_of, weights_of
+from tests.rewrite import edit_manifest, edit_member, rewrite
+
+Cases = list[tuple[list[Tensor], list[Tensor]]]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return aoti_archive.write(tmp_path_factory.mktemp("aoti") / "scores.pt")
+
+
+@pytest.fixture(scope="module")
+def package(path: Path) -> bytes:
+    return zipfile.ZipFile(path).read(f"model/{MEMBER}")
+
+
+@pytest.fixture(scope="module")
+def cases(path: Path) -> Cases:
+    return list(kit.inspect(path).cases())
+
+
+@pytest.fixture
+def model(path: Path) -> kit.Model:
+    return kit.load(path, engine="aoti")
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def agree(outputs: list[Tensor], expected: list[Tensor]) -> None:
+    for one, other in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_it_computes_what_eager_computes(model: kit.Model, cases: Cases) -> None:
+    assert {len(inputs[0]) for inputs, _ in cases} >= {1, 2, 5, 64}
+    for inputs, outputs in cases:
+        agree(model.predict(inputs), outputs)
+
+
+def test_inputs_may_lie_anywhere(model: kit.Model, cases: Cases) -> None:
+    (x, index), outputs = cases[0]
+    strided = x.t().contiguous().t()
+    apart = torch.stack([index, index], 1)[:, 0]
+    memory = torch.empty(x.numel() + 1)
+    unaligned = memory[1:].view(x.shape).copy_(x)
+    for inputs in ([strided, apart], [unaligned, index]):
+        agree(model.predict(inputs), outputs)
+
+
+def test_an_output_is_no_input(model: kit.Model, cases: Cases) -> None:
+    (x, index), _ = cases[0]
+    given = x.clone()
+    same = model.predict([given, index])[1]
+    given.zero_()
+    assert torch.equal(same, x)
+
+
+def test_outputs_outlive_the_model(path: Path, cases: Cases) -> None:
+    inputs, outputs = cases[0]
+    agree(kit.load(path, engine="aoti").predict(inputs), outputs)
+
+
+def test_inputs_are_checked_first(model: kit.Model) -> None:
+    with pytest.raises(InputError, match="'batch'"):
+        model(torch.zeros(65, 4), torch.zeros(65, dtype=torch.int64))
+    with pytest.raises(InputError, match="'x': wanted float32"):
+        model(torch.zeros(2, 5), torch.zeros(2, dtype=torch.int64))
+
+
+def test_many_threads_predict_at_once(model: kit.Model, cases: Cases) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for outputs, (_, expected) in zip(
+            pool.map(lambda case: model.predict(case[0]), cases * 50), cases * 50, strict=True
+        ):
+            agree(outputs, expected)
+
+
+def test_auto_takes_it_before_torchscript(path: Path) -> None:
+    assert kit.load(path).engine == "aoti"
+
+
+# The package
+
+
+def test_the_same_program_gives_the_same_bytes(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: None
+) -> None:
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))  # in which nothing is yet
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    torch.set_num_threads(1)
+    torch.manual_seed(5)
+    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == path.read_bytes()
+
+
+def test_it_holds_nothing_of_the_machine_that_made_it(package: bytes, root: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert all(entry.date_time == (1980, 1, 1, 0, 0, 0) for entry in archive.infolist())
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    for place in (root, Path(torch.__file__).parent, Path.home(), "/tmp/", "kit-compile"):
+        assert str(place).encode() not in content
+    assert len(package) < 500_000
+
+
+def test_a_second_export_compiles_nothing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", lambda *_, **__: pytest.fail("it did"))
+    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == path.read_bytes()
+
+
+def test_a_package_that_was_tampered_with_is_refused(path: Path, tmp_path: Path) -> None:
+    def flip(content: bytes) -> bytes:
+        return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
+
+    with pytest.raises(ArchiveError, match=MEMBER):
+        kit.load(rewrite(path, tmp_path / "bad.pt", edit_member(MEMBER, flip)), engine="aoti")
+
+
+def test_a_package_that_is_none_is_refused(path: Path, tmp_path: Path) -> None:
+    bad = rewrite(path, tmp_path / "bad.pt", edit_member(MEMBER, lambda _: b"no zip"), digests=True)
+    with pytest.raises(UnavailableError, match=f"libtorch cannot load {MEMBER}"):
+        kit.load(bad, engine="aoti")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("torch", "2.1.0", "made with torch 2.1.0"),
+        ("target", "cuda:sm_10", "made for cuda:sm_10"),
+    ],
+)
+def test_a_program_for_another_host_is_not_taken(
+    field: str, value: str, message: str, path: Path, tmp_path: Path
+) -> None:
+    def edit(manifest: dict[str, Any]) -> None:
+        (program,) = [one for one in manifest["programs"] if one["engine"] == "aoti"]
+        program[field] = value
+
+    other = rewrite(path, tmp_path / "other.pt", edit_manifest(edit))
+    with pytest.raises(UnavailableError, match=message):
+        kit.load(other, engine="aoti")
+    assert kit.load(other).engine == "torchscript"
+
+
+# Making it
+
+
+def simple(module: nn.Module) -> tuple[Eager, Signature, list[list[Tensor]]]:
+    spec = TensorSpec("input", "float32", (2, 3))
+    x = torch.randn(2, 3)
+    return Eager(kit.Recipe(module.eval(), args=(x,))), Signature((spec,), (spec,)), [[x]]
+
+
+def test_targets_that_there_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    eager, signature, cases = simple(nn.Tanh())
+    with pytest.raises(UsageError, match="no target 'x86-64-v9'"):
+        compile_method(eager, signature, cases, "x86-64-v9")
+    with pytest.raises(UnavailableError, match="compute capability 10"):
+        compile_method(eager, signature, cases, "cuda:sm_10")
+
+
+def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UnavailableError, match="no-such-compiler is not here"):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
+
+
+def test_a_compiler_that_fails_leaves_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text(
+        '#!/bin/sh\ncase "$*" in *wrapper*) echo "x.cpp:1: error: out of patience" >&2; exit 1;; esac\n'
+        'exec /usr/bin/g++ "$@"\n'
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(compiler),))
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UnavailableError, match=r"error: out of patience; its log is .*failed-.*\.log"):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
+    (log,) = build_cache.folder().glob("failed-*.log")
+    assert "out of patience" in log.read_text()
+    assert not list(build_cache.folder().glob("*.built"))
+
+
+def test_what_inductor_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor.exc import MissingOperatorWithoutDecomp
+
+    class Refused(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(x)  # refused
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MissingOperatorWithoutDecomp(torch.ops.aten.tanh.default, [], {})
+
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
+    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
+    line = Path(__file__).read_text().splitlines().index("            return torch.tanh(x)  # refused") + 1
+    with pytest.raises(TraceError, match=rf"aten\.tanh\.default at .*test_aoti.py:{line} .*missing lowering"):
+        compile_method(*simple(Refused()), "x86-64-v2")
+
+
+def test_inputs_with_gaps_are_a_fault_of_the_caller() -> None:
+    exported = torch.export.export(nn.Tanh(), (torch.randn(3, 2).t(),))
+    with pytest.raises(kit.errors.InternalError, match="input 0"):
+        compile_package(exported, "x86-64-v2")
+
+
+# Other weights
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return tmp_path / "weights.safetensors"
+
+
+def test_weights_are_replaced(model: kit.Model, cases: Cases, weights: Path) -> None:
+    safetensors.torch.save_file({**weights_of(1), **cases_of(1)}, weights)
+    model.update_weights(weights)
+    assert model.warnings == []
+    eager = Scores(1).eval()
+    for (x, index), before in cases:
+        with torch.no_grad():
+            agree(model.predict([x, index]), list(eager(x, index)))
+        assert not torch.allclose(model.predict([x, index])[0], before[0])
+    safetensors.torch.save_file(weights_of(0), weights)
+    model.update_weights(weights)
+    for inputs, outputs in cases:
+        agree(model.predict(inputs), outputs)
+
+
+def test_weights_without_cases_are_a_warning(model: kit.Model, weights: Path) -> None:
+    safetensors.torch.save_file(weights_of(1), weights)
+    model.update_weights(weights)
+    (warning,) = model.warnings
+    assert "not verified" in warning
+    assert str(weights) in warning
+
+
+def test_weights_that_differ_from_their_cases_are_put_back(
+    model: kit.Model, cases: Cases, weights: Path
+) -> None:
+    safetensors.torch.save_file({**weights_of(1), **cases_of(2)}, weights)
+    with pytest.raises(ParityError, match=r"case 0, output 'scores': .*the weights before are in use again"):
+        model.update_weights(weights)
+    for inputs, outputs in cases:
+        agree(model.predict(inputs), outputs)
+
+
+WRONG: dict[str, tuple[dict[str, Tensor | None], str]] = {
+    "unknown": ({"tail.weight": torch.zeros(1)}, "no weight 'tail.weight'"),
+    "missing": ({"offset": None}, "'offset' is missing"),
+    "shape": ({"offset": torch.zeros(4)}, r"'offset': wanted float32\[3\], came float32\[4\]"),
+    "dtype": ({"offset": torch.zeros(3).double()}, r"'offset': wanted float32\[3\], came float64\[3\]"),
+    "two of one": ({"head.weight": torch.zeros(11, 4)}, "'head.weight' and 'words.weight' are one tensor"),
+    "half a case": ({"cases/0.inputs.x": torch.zeros(2, 4)}, "there is no 'cases/0.inputs.index'"),
+    "no case": ({"cases/7.inputs.x": torch.zeros(2, 4)}, "'cases/7.inputs.x' is no input or output"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_weights_that_do_not_fit_change_nothing(
+    what: str, model: kit.Model, cases: Cases, weights: Path
+) -> None:
+    change, message = WRONG[what]
+    wrong = {**weights_of(1), **change}
+    safetensors.torch.save_file({name: t for name, t in wrong.items() if t is not None}, weights)
+    with pytest.raises(InputError, match=message) as caught:
+        model.update_weights(weights)
+    assert str(weights) in str(caught.value)
+    agree(model.predict(cases[0][0]), cases[0][1])
+
+
+def test_files_that_are_no_weights(model: kit.Model, weights: Path) -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        model.update_weights(weights)
+    weights.write_text("no tensors")
+    with pytest.raises(InputError, match="not a safetensors file"):
+        model.update_weights(weights)
+
+
+def test_weights_of_torchscript_stay(path: Path, weights: Path) -> None:
+    safetensors.torch.save_file(weights_of(1), weights)
+    with pytest.raises(UnavailableError, match="only the weights of aoti programs"):
+        kit.load(path, engine="torchscript").update_weights(weights)
+
+
+def test_calls_meanwhile_see_the_old_weights_or_the_new(
+    model: kit.Model, cases: Cases, weights: Path, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.safetensors"
+    safetensors.torch.save_file({**weights_of(1), **cases_of(2)}, weights)  # which do not agree
+    safetensors.torch.save_file({**weights_of(0), **cases_of(0)}, others)
+    inputs, outputs = cases[0]
+
+    def predict(_: int) -> None:
+        agree(model.predict(inputs), outputs)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(predict, range(400))
+        for _ in range(5):
+            with pytest.raises(ParityError):
+                model.update_weights(weights)
+            model.update_weights(others)
+        list(done)
