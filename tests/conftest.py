@@ -75,6 +75,33 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def native_mlp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive with a native program: x: float32[batch, 3] → output: float32[batch, 1], batch in 1..4096.
+
+    Two layers, not trained, compiled for x86-64-v3. What was compiled stays in the user's cache.
+    """
+    import torch
+    from torch import nn
+
+    import kit
+
+    path = tmp_path_factory.mktemp("native") / "mlp.pt"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+        kit.export(
+            model,
+            torch.randn(2, 3),
+            path,
+            ("torchscript", "native"),
+            name="mlp",
+            names={"inputs": ["x"]},
+            dynamic={"x": {0: kit.Dim("batch", 1, 4096)}},
+        )
+    return path
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder to run commands in: whatever they leave there, a test can find."""
