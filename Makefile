@@ -36,13 +36,13 @@ demo: setup  ## train, export, predict in C++ and compare: the whole way once
 	cmake --build --preset default --target predictor kit_torch kit_native
 	$(call step,train the model of examples/mlp and export it)
 	@mkdir -p demo
-	$(PY) -m kit.export examples/mlp/recipe.py:recipe -o demo/mlp.pt
+	$(PY) -m kit.export examples/mlp/recipe.py:recipe --program native -o demo/mlp.pt
 	$(call step,what is in the archive (nothing is loaded for this))
 	$(predictor) inspect demo/mlp.pt
 	$(call step,predict in C++)
 	$(predictor) run demo/mlp.pt --input examples/mlp/points.csv
 	$(call step,replay the golden cases in C++)
-	$(predictor) verify demo/mlp.pt
+	$(predictor) verify demo/mlp.pt --all
 	$(call step,the same inputs through every way there is)
 	$(PY) -m kit parity examples/mlp/recipe.py:recipe demo/mlp.pt
 	@printf '\nNext: %s run demo/mlp.pt --input YOUR.csv predicts your own rows.\n' '$(predictor)'
