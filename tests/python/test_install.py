@@ -19,6 +19,7 @@ import torch
 
 import kit
 from tests.conftest import Completed
+from tests.running import run_native
 
 TORCH_ROOT = Path(torch.__file__).parent
 OWN = (
@@ -111,6 +112,8 @@ def test_pip_installs_the_package_and_predictor(environment: Path, tmp_path: Pat
     run(python, *export, cwd=tmp_path)
     code = "import kit, torch; print(kit.load('native.pt', engine='native')(torch.ones(1, 3)).item())"
     assert float(run(python, "-c", code, cwd=tmp_path).stdout) == pytest.approx(in_python, abs=1e-6)
+    mapped = run_native(predictor, tmp_path / "native.pt", "1,1,1\n" * 3).files
+    assert sum(path.stat().st_size for path in mapped) < 10 << 20, mapped
 
 
 def test_pip_installs_what_cmake_needs(environment: Path, root: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import kit
 from kit.errors import InputError, TraceError, UnavailableError
 from kit.manifest import Manifest
 from tests.conftest import ROOT, Run
+from tests.running import run_native
 
 X = torch.tensor([[1.0, -2.0, 0.5]])
 
@@ -115,29 +116,13 @@ def test_what_the_exporting_host_cannot_run_is_unverified(
 
 
 def test_a_running_predictor_maps_nothing_of_torch(archive: Path, predictor_path: Path) -> None:
-    command = [predictor_path, "run", archive, "--input", "-", "--format", "csv", "--batch", "1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("1,-2,0.5\n" * 3)
-        process.stdin.flush()
-        maps = ""
-        while "kit-program" not in maps and process.poll() is None:
-            time.sleep(0.01)
-            maps = Path(f"/proc/{process.pid}/maps").read_text()
-        resident = next(
-            int(line.split()[1])
-            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            if line.startswith("VmRSS")
-        )
-        process.stdin.close()
-        header, *values = process.stdout.read().splitlines()
-        assert process.wait() == 0
+    running = run_native(predictor_path, archive, "1,-2,0.5\n" * 3)
+    header, *values = running.printed
     assert header == "output"
     assert [float(value) for value in values] == pytest.approx([Small().eval()(X).item()] * 3, abs=1e-6)
     for name in ("libtorch", "libc10", "libpython", "libgomp"):
-        assert name not in maps
-    assert resident < 16 * 1024, f"{resident} KiB are resident"
+        assert name not in running.maps
+    assert running.resident < 16 * 1024, f"{running.resident} KiB are resident"
 
 
 def test_it_is_made_anew_to_the_bit(archive: Path, tmp_path: Path) -> None:

@@ -10,7 +10,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include <kit/error.h>
 
@@ -84,6 +87,19 @@ class MemoryFile {
   int file_ = -1;
 };
 
+/// Those that are loaded, by digest, and those that stay.
+struct Libraries {
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<const MemoryLibrary>> known;
+  std::set<std::shared_ptr<const MemoryLibrary>> kept;
+
+  static Libraries& of_process() {
+    // Never destroyed: a model may be, after this would be.
+    static auto& libraries = *new Libraries;
+    return libraries;
+  }
+};
+
 }  // namespace
 
 MemoryLibrary::MemoryLibrary(std::span<const std::byte> bytes, const std::string& where) {
@@ -99,6 +115,23 @@ MemoryLibrary::MemoryLibrary(std::span<const std::byte> bytes, const std::string
   if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);
   throw Error(ErrorCode::unavailable, where + " cannot be loaded here: " + reason +
                                           "; install what is missing, or load another engine");
+}
+
+std::shared_ptr<const MemoryLibrary> MemoryLibrary::shared(const std::string& digest,
+                                                           std::span<const std::byte> bytes,
+                                                           const std::string& where) {
+  Libraries& libraries = Libraries::of_process();
+  const std::lock_guard lock(libraries.mutex);
+  std::weak_ptr<const MemoryLibrary>& known = libraries.known[digest];
+  std::shared_ptr<const MemoryLibrary> library = known.lock();
+  if (library == nullptr) known = library = std::make_shared<const MemoryLibrary>(bytes, where);
+  return library;
+}
+
+void MemoryLibrary::keep(const std::shared_ptr<const MemoryLibrary>& library) {
+  Libraries& libraries = Libraries::of_process();
+  const std::lock_guard lock(libraries.mutex);
+  libraries.kept.insert(library);
 }
 
 MemoryLibrary::~MemoryLibrary() { ::dlclose(handle_); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -17,6 +18,15 @@ class MemoryLibrary {
   MemoryLibrary(const MemoryLibrary&) = delete;
   MemoryLibrary& operator=(const MemoryLibrary&) = delete;
   ~MemoryLibrary();
+
+  /// The one that this process has for these bytes, or a new one. `digest` is that of the bytes.
+  static std::shared_ptr<const MemoryLibrary> shared(const std::string& digest,
+                                                     std::span<const std::byte> bytes,
+                                                     const std::string& where);
+
+  /// Lets it stay until the process ends. For code that keeps something for each thread, which is not
+  /// unloaded before these threads end: loaded anew each time, it would pile up.
+  static void keep(const std::shared_ptr<const MemoryLibrary>& library);
 
   /// The symbol of that name, or null.
   void* find(const char* name) const noexcept;

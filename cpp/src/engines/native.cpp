@@ -110,14 +110,22 @@ struct Functions {
   }
 };
 
+/// As the manifest has it, and as the archive was checked against.
+const std::string& digest_of(const Archive& archive, const std::string& member) {
+  const std::vector<MemberInfo>& members = archive.manifest()->members;
+  return std::find_if(members.begin(), members.end(),
+                      [&](const MemberInfo& one) { return one.name == member; })
+      ->sha256;
+}
+
 class Native final : public Program {
  public:
   Native(const Archive& archive, const ProgramMethod& info, const Method& method, const std::string& target)
       : archive_(archive),
         where_(archive.path() + ": its native program '" + info.member + "'"),
         signature_(method.signature),
-        library_(archive.member(info.member), where_),
-        functions_(library_, where_),
+        library_(MemoryLibrary::shared(digest_of(archive, info.member), archive.member(info.member), where_)),
+        functions_(*library_, where_),
         program_(nullptr, functions_.destroy) {
     check_description(info, method.name, target);
     find_dims();
@@ -128,6 +136,7 @@ class Native final : public Program {
           {aligned(archive.member(constant.member).subspan(constant.offset, constant.size)), constant.size});
     program_.reset(functions_.create(constants.data(), constants.size()));
     if (program_ == nullptr) throw Error(ErrorCode::unavailable, where_ + ": " + functions_.reason());
+    MemoryLibrary::keep(library_);
   }
 
   std::vector<std::string> input_names() const override {
@@ -240,7 +249,7 @@ class Native final : public Program {
   Signature signature_;
   std::vector<Place> places_;   ///< by dim
   std::vector<Tensor> copies_;  ///< of constants that are not aligned
-  MemoryLibrary library_;
+  std::shared_ptr<const MemoryLibrary> library_;
   Functions functions_;
   std::unique_ptr<KitProgram, decltype(&kit_program_destroy)> program_;
 };
