@@ -9,7 +9,7 @@ import torch
 
 from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
-from kit.guards.graph import Node, place_of_node
+from kit.guards.graph import Node, blocks_of, inputs_of, outputs_of, place_of_node
 
 Row = tuple[str, tuple[int, ...], int, Any]
 
@@ -47,7 +47,7 @@ def _finding(other: Trace, one: Node, two: Node, by_size: bool) -> Finding:
         seen = f"other operations are recorded ({_name(one)} here is {_name(two)})"
     else:
         seen = f"{_name(one)} is recorded with other constants or other tensors"
-    place = place_of_node(one) or next((place_of_node(value.node()) for value in one.inputs()), None)
+    place = place_of_node(one) or next((place_of_node(value.node()) for value in inputs_of(one)), None)
     if by_size:
         return Finding(
             "baked-size",
@@ -100,9 +100,9 @@ def _rows(trace: Trace) -> Iterator[tuple[Node, Row]]:
     for value in trace.graph.inputs():
         numbers[value.unique()] = len(numbers)
     for node in [*trace.nodes, trace.graph.return_node()]:
-        inputs = tuple(numbers.get(value.unique(), -1) for value in node.inputs())
-        outputs = list(node.outputs())
-        for inner in node.blocks():
+        inputs = tuple(numbers.get(value.unique(), -1) for value in inputs_of(node))
+        outputs = outputs_of(node)
+        for inner in blocks_of(node):
             for value in inner.inputs():
                 numbers[value.unique()] = len(numbers)
         for value in outputs:

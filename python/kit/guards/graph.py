@@ -24,14 +24,36 @@ _VIEW_NAMES = """
     unsqueeze view view_as view_as_complex view_as_real
 """
 _VIEWS = frozenset(_VIEW_NAMES.split())
+_LEAF_NAMES = """
+    prim::Constant prim::GetAttr prim::ListConstruct prim::ListUnpack prim::NumToTensor prim::TupleConstruct
+    prim::TupleUnpack
+"""
+_LEAVES = frozenset(_LEAF_NAMES.split())
 
 
 def all_nodes(block: Any) -> Iterator[Node]:
     """Every node of a graph or block in order, those of inner blocks after the node that has them."""
     for node in block.nodes():
         yield node
-        for inner in node.blocks():
+        for inner in blocks_of(node):
             yield from all_nodes(inner)
+
+
+def inputs_of(node: Node) -> list[Value]:
+    """What a node takes. By number, as the end of an iteration over `node.inputs()` is an exception of C++,
+    which costs more than all else that is asked of a node."""
+    return [node.inputsAt(index) for index in range(node.inputsSize())]
+
+
+def outputs_of(node: Node) -> list[Value]:
+    """What a node gives."""
+    return [node.outputsAt(index) for index in range(node.outputsSize())]
+
+
+def blocks_of(node: Node) -> list[Any]:
+    """The inner blocks of a node; operations of torch have none."""
+    kind = node.kind()
+    return [] if kind.startswith("aten::") or kind in _LEAVES else list(node.blocks())
 
 
 def place_of_node(node: Node) -> Place | None:
@@ -97,7 +119,7 @@ def base(value: Value) -> Value:
         node = value.node()
         kind = node.kind().removeprefix("aten::")
         if kind in _VIEWS or mutates(node):
-            value = next(iter(node.inputs()))
+            value = node.inputsAt(0)
         elif kind == "prim::ListUnpack":
             value = node.input()
         else:
@@ -114,7 +136,7 @@ def computed_from(value: Value, sources: Container[int]) -> bool:
             return True
         if one.unique() not in seen:
             seen.add(one.unique())
-            pending.extend(one.node().inputs())
+            pending.extend(inputs_of(one.node()))
     return False
 
 
@@ -126,9 +148,9 @@ def returned(graph: Graph) -> list[Value]:
 def _flat(values: Iterable[Value]) -> Iterator[Value]:
     for value in values:
         if value.node().kind() in ("prim::TupleConstruct", "prim::ListConstruct"):
-            yield from _flat(value.node().inputs())
+            yield from _flat(inputs_of(value.node()))
         elif value.node().kind() == "prim::DictConstruct":
-            yield from _flat(list(value.node().inputs())[1::2])
+            yield from _flat(inputs_of(value.node())[1::2])
         else:
             yield value
 

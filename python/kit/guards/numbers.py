@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Literal
 
-from kit.guards.graph import Node, Value
+from kit.guards.graph import Node, Value, inputs_of
 from kit.signature import Dim
 
 _PASS_NAMES = """
@@ -87,15 +87,15 @@ def term_of(value: Value, observed: Callable[[Node], Sequence[int]], depth: int 
     if depth > _DEPTH:
         return None
     if kind in _PASS:
-        return term_of(next(iter(node.inputs())), observed, depth + 1)
+        return term_of(node.inputsAt(0), observed, depth + 1)
     if kind == "prim::Constant":
         return _constant(value)
     if kind in ("aten::size", "aten::numel"):
         sizes = [Term("size", size) for size in observed(node)] or [Term("constant", 1)]
         return reduce(lambda one, other: Term("aten::mul", 0, (one, other)), sizes)
-    if kind == "aten::div" and len(list(node.inputs())) > 2:  # rounded, which its name does not tell
+    if kind == "aten::div" and node.inputsSize() > 2:  # rounded, which its name does not tell
         return None
-    parts = [term_of(one, observed, depth + 1) for one in list(node.inputs())[:2]]
+    parts = [term_of(one, observed, depth + 1) for one in inputs_of(node)[:2]]
     known = [part for part in parts if part is not None]
     return Term(kind, 0, tuple(known)) if known and len(known) == len(parts) else None
 

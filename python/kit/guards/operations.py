@@ -138,7 +138,7 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
             )
         if not mutates(node):
             continue
-        target = base(next(iter(node.inputs())))
+        target = base(node.inputsAt(0))
         if target.unique() in inputs:
             name = inputs[target.unique()]
             yield Finding(
@@ -168,7 +168,7 @@ def _trains(node: Node) -> bool:
     kind = node.kind()
     if kind in _NORMS:
         # Without running statistics there is nothing else to normalize by, in training or not.
-        return bool(list(node.inputs())[3].type().kind() != "NoneType")
+        return bool(node.inputsAt(3).type().kind() != "NoneType")
     if kind in _RECURRENT:
         return bool(constant_argument(node, "dropout"))
     return _chance(node)

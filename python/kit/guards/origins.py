@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kit.guards.graph import Graph, Node, Value, base, has_tag, mutates
+from kit.guards.graph import Graph, Node, Value, base, blocks_of, has_tag, inputs_of, mutates, outputs_of
 
 _SIZES = frozenset(["aten::size", "aten::numel", "aten::len", "prim::shape", "aten::sym_size"])
 _LIKE_NAMES = """
@@ -113,15 +113,15 @@ class Tracer:
     def _look(self, node: Node, where: tuple[int, ...]) -> None:
         if node.kind() in _SOURCES:
             return
-        inputs = list(node.inputs())
+        inputs = inputs_of(node)
         taints = [self._taint(value) for value in inputs]
-        for number, block in enumerate(node.blocks()):
+        for number, block in enumerate(blocks_of(node)):
             self._look_into(block, (*where, number))
             taints += [self._taint(value) for value in block.outputs()]
         if all(taint is _CLEAN for taint in taints):
             return  # most nodes, and so is what they give
         result = _combined(node, taints)
-        for value in node.outputs():
+        for value in outputs_of(node):
             self._taints[value.unique()] = result
         if inputs and mutates(node):
             target = base(inputs[0]).unique()
@@ -161,7 +161,7 @@ def _combined(node: Node, taints: list[_Taint]) -> _Taint:
         total = _Taint(values.data, values.sizes, values.wild, *shaped) | values
     numbers = [
         taint
-        for value, taint in zip(node.inputs(), taints, strict=False)
+        for value, taint in zip(inputs_of(node), taints, strict=False)
         if taint is not _CLEAN and _is_number(value)
     ]
     return _Taint(
@@ -187,6 +187,6 @@ def _selects(node: Node) -> bool:
     """Whether an operation whose output may be of any size is one here: indexing is only with a mask."""
     if node.kind() != "aten::index":
         return True
-    indices = list(node.inputs())[1].node().inputs()
+    indices = inputs_of(node.inputsAt(1).node())
     kinds = [value.type().scalarType() if value.type().kind() == "TensorType" else None for value in indices]
     return any(kind in ("Bool", "Byte") for kind in kinds)

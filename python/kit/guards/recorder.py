@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from kit.guards.graph import tensor_inputs
+from kit.guards.graph import inputs_of, tensor_inputs
 from kit.guards.numbers import Term, term_of
 from kit.guards.origins import Origins, Tracer
 from kit.guards.slicing import is_slicing
@@ -204,7 +204,7 @@ def _is_printed(place: Place | None) -> bool:
 
 def _sizes_seen(node: Any) -> list[int]:
     """The size that an aten::size node of the trace in progress took, or all that aten::numel did."""
-    value, *index = list(node.inputs())
+    value, *index = inputs_of(node)
     sizes = [int(size) for size in value.type().sizes()]
     return [sizes[index[0].toIValue()]] if index else sizes
 
