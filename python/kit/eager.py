@@ -102,6 +102,18 @@ class Eager:
         self._flatten_output(result, leaves)
         return [tensor for _, tensor in leaves]
 
+    def restore_buffers(self) -> bool:
+        """Put back the buffers that a call has changed; whether there are any."""
+        changed = bool(self._buffers.changed())
+        self._buffers.restore()
+        return changed
+
+    def known_output(self, result: Any) -> list[Tensor] | None:
+        """The same, or None if it nests otherwise than for the example."""
+        leaves: list[tuple[str, Tensor]] = []
+        same = self._flatten_output(result, leaves) == self._output
+        return [tensor for _, tensor in leaves] if same else None
+
     def run(self, tensors: Sequence[Tensor], what: str) -> list[Tensor]:
         """Outputs for flat inputs, which are not changed; `what` names these in messages.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from kit.eager import Eager
 from kit.errors import TraceError
 from kit.guards.check import DIFFERENCE_RULES, SIZE_RULES, TRACE_RULES, check
-from kit.guards.devices import DeviceWatch
+from kit.guards.devices import DeviceWatch, holds_device
 from kit.guards.difference import baked_value
 from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
@@ -24,7 +24,7 @@ from kit.programs.branches import Branches, of_branches
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
 from kit.recipe import Recipe
-from kit.shapes import declared_inputs, describe, example_sizes, given_inputs, infer_signature, probes
+from kit.shapes import Probe, declared_inputs, describe, example_sizes, given_inputs, infer_signature, probes
 from kit.signature import Signature
 from kit.source import place_raised
 from kit.state import attributes_kept
@@ -60,16 +60,17 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
         if not findings:
-            with _attributes_kept(eager):
-                signature = signature or infer_signature(eager, recipe)
-            evidence = _with_others(evidence, eager, recipe, branches)
+            evidence, tries = _with_others(evidence, eager, recipe, branches)
+            if signature is None:
+                with _attributes_kept(eager):
+                    signature = infer_signature(eager, recipe, evidence.example.outputs, tries)
             findings = check(SIZE_RULES, evidence, recipe.allow)
             findings = findings or _rare(evidence, eager, recipe, program)
         if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
             break
     refuse(findings or _differences(evidence, eager, recipe, branches))
     assert signature is not None  # there were no findings
-    if not check((training_mode, random_operation), evidence):
+    if eager.seed is not None and not check((training_mode, random_operation), evidence):
         eager.seed = None  # nothing random came of what the recipe allows
     return Guarded(eager, recipe, signature, branches, program)
 
@@ -87,7 +88,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
         failed = _of_signature(eager, recipe, findings)
         if failed:
             return findings + failed
-        evidence = _with_others(evidence, eager, recipe, branches)
+        evidence, _ = _with_others(evidence, eager, recipe, branches)
         findings += check(SIZE_RULES, evidence, recipe.allow)
         findings = findings or _rare(evidence, eager, recipe, partial(_program, eager, branches))
         return findings or _differences(evidence, eager, recipe, branches)
@@ -153,14 +154,19 @@ def _rare(
         return []
     declared = declared_inputs(eager, recipe)
     found: dict[object, Finding] = {}
+    agreeing: list[Mapping[str, int]] = []
     for rare in rarely:
         for changed in rare.sizes:
             if rare.finding.place in found:
                 break
             sizes = {**evidence.example.sizes, **changed}
+            if changed in agreeing:
+                continue
             tries = _tries(eager, recipe, declared, sizes, changed)
             if (rare.certain and not tries) or not _agrees(program(), eager, tries, describe(sizes)):
                 found[rare.finding.place] = rare.finding
+            elif tries:
+                agreeing.append(changed)
     return list(found.values())
 
 
@@ -209,9 +215,10 @@ def _on_example(eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
     declared = declared_inputs(eager, recipe)
     with branches.installed():
         example = record(eager, sizes=example_sizes(declared.inputs, eager.inputs))
-    with _attributes_kept(eager), DeviceWatch() as watch:
-        eager.run(list(eager.inputs.values()), "the example")
-    example = replace(example, devices=watch.devices)
+    if holds_device(example.graph):
+        with _attributes_kept(eager), DeviceWatch() as watch:
+            eager.run(list(eager.inputs.values()), "the example")
+        example = replace(example, devices=watch.devices)
     return Evidence([example], list(eager.inputs), eager.outputs, declared.dims)
 
 
@@ -221,18 +228,21 @@ def _attributes_kept(eager: Eager) -> AbstractContextManager[None]:
     return attributes_kept(eager.module)
 
 
-def _with_others(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Branches) -> Evidence:
-    tries: list[tuple[dict[str, int], list[Tensor]]] = probes(declared_inputs(eager, recipe), eager, recipe)
-    same = evidence.example.sizes
-    with branches.installed():
-        others = [
-            record(
-                eager,
-                tensors,
-                describe(sizes) if sizes != same else "other values",
-                sizes,
-                like=evidence.example,
-            )
-            for sizes, tensors in tries
-        ]
-    return Evidence([evidence.example, *others], evidence.inputs, evidence.outputs, evidence.dims)
+def _with_others(
+    evidence: Evidence, eager: Eager, recipe: Recipe, branches: Branches
+) -> tuple[Evidence, list[Probe]]:
+    """The evidence and recordings at other sizes and values; and these inputs, with what the model gave."""
+    example = evidence.example
+    tries = probes(declared_inputs(eager, recipe), eager, recipe)
+    others = []
+    try:
+        with branches.installed():
+            for one in tries:
+                what = describe(one.sizes) if one.sizes != example.sizes else "other values"
+                others.append(record(eager, one.tensors, what, one.sizes, like=example))
+    except TraceError:
+        with _attributes_kept(eager):
+            infer_signature(eager, recipe)  # where the model itself fails, this tells more
+        raise
+    known = [replace(one, outputs=other.outputs) for one, other in zip(tries, others, strict=True)]
+    return replace(evidence, traces=[example, *others]), known

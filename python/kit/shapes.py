@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,23 +24,44 @@ _DRAWS = 3
 _PROBES_GIVEN = 4
 
 
-def infer_signature(eager: Eager, recipe: Recipe) -> Signature:
+@dataclass(frozen=True)
+class Probe:
+    """Inputs to look at the model with, and the sizes of the dims in them. outputs: what the model gives for
+    them, if that is known."""
+
+    sizes: Mapping[str, int]
+    tensors: Sequence[Tensor]
+    outputs: Sequence[Tensor] | None = None
+
+
+def infer_signature(
+    eager: Eager,
+    recipe: Recipe,
+    again: Sequence[Tensor] | None = None,
+    tries: Sequence[Probe] | None = None,
+) -> Signature:
     """The signature of a model whose dims the recipe declares.
 
     A dimension of an output is a dim if it has the size of that dim at all sizes tried, and a number if it
     never changes. The sizes tried are those of the recipe's own cases, where these vary every dim, and else
-    come with random values. Raises TraceError if an output's dimension is neither, UsageError if the dims do
+    come with random values.
+
+    again: outputs of a further run on the example, if they are known. tries: `probes`, with what is known of
+    their outputs. Where nothing is known, or the further run gave other outputs, the model is run.
+    Raises TraceError if an output's dimension is neither, UsageError if the dims do
     not fit the example, InputError if a case of the recipe does not.
     """
     declared = declared_inputs(eager, recipe)
     known = example_sizes(declared.inputs, eager.inputs)
-    tried = [known]
-    results = [eager.run(list(eager.inputs.values()), "the example")]
-    _check_repeatable(eager, results[0])
-    for sizes, tensors in probes(declared, eager, recipe):
-        if sizes != known:
-            results.append(_at_other_sizes(eager, tensors, sizes, known, recipe))
-            tried.append(sizes)
+    tried: list[Mapping[str, int]] = [known]
+    if again is None or _not_repeated(eager, again):
+        changed = _not_repeated(eager, eager.run(list(eager.inputs.values()), "the example"))
+        refuse([not_repeatable(name, "the example") for name in changed[:1]])
+    results: list[Sequence[Tensor]] = [eager.example_outputs]
+    for probe in probes(declared, eager, recipe) if tries is None else tries:
+        if probe.sizes != known:
+            results.append(probe.outputs or _at_other_sizes(eager, probe, known, recipe))
+            tried.append(probe.sizes)
     outputs = tuple(
         TensorSpec(name, dtype_name(runs[0].dtype), tuple(_output_shape(name, runs, tried, declared.dims)))
         for name, runs in zip(eager.outputs, zip(*results, strict=True), strict=True)
@@ -48,16 +69,10 @@ def infer_signature(eager: Eager, recipe: Recipe) -> Signature:
     return replace(declared, outputs=outputs)
 
 
-def _at_other_sizes(
-    eager: Eager,
-    tensors: Sequence[Tensor],
-    sizes: Mapping[str, int],
-    known: Mapping[str, int],
-    recipe: Recipe,
-) -> list[Tensor]:
+def _at_other_sizes(eager: Eager, probe: Probe, known: Mapping[str, int], recipe: Recipe) -> Sequence[Tensor]:
     """Outputs at sizes that are not the example's. If only these make it fail, a size is written down."""
     try:
-        return eager.run(tensors, describe(sizes))
+        return eager.run(probe.tensors, describe(probe.sizes))
     except TraceError as error:
         finding = error.findings[0] if error.findings else None
         if finding is None or finding.rule != "fails":
@@ -85,11 +100,15 @@ def declared_inputs(eager: Eager, recipe: Recipe) -> Signature:
     return Signature(inputs, (), dims, eager.call)
 
 
-def _check_repeatable(eager: Eager, outputs: Sequence[Tensor]) -> None:
-    for name, one, other in zip(eager.outputs, outputs, eager.example_outputs, strict=True):
-        same = torch.equal(one, other) or torch.allclose(one, other, 0, 0, equal_nan=True)
-        if one.shape != other.shape or not same:
-            refuse([not_repeatable(name, "the example")])
+def _not_repeated(eager: Eager, outputs: Sequence[Tensor]) -> list[str]:
+    """Names of the outputs that a further run on the example gives otherwise."""
+    return [
+        name
+        for name, one, other in zip(eager.outputs, outputs, eager.example_outputs, strict=True)
+        if one.shape != other.shape
+        or one.dtype != other.dtype
+        or not (torch.equal(one, other) or torch.allclose(one, other, 0, 0, equal_nan=True))
+    ]
 
 
 def given_inputs(signature: Signature, recipe: Recipe) -> list[list[Tensor]]:
@@ -130,21 +149,35 @@ def describe(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in sizes.items())
 
 
-def probes(signature: Signature, eager: Eager, recipe: Recipe) -> list[tuple[dict[str, int], list[Tensor]]]:
+def probes(signature: Signature, eager: Eager, recipe: Recipe) -> list[Probe]:
     """Other inputs than the example's, at other sizes of the dims where there are dims."""
     examples = list(eager.inputs.values())
     known = example_sizes(signature.inputs, eager.inputs)
     given = [
-        (example_sizes(signature.inputs, dict(zip(eager.inputs, tensors, strict=True))), tensors)
+        Probe(example_sizes(signature.inputs, dict(zip(eager.inputs, tensors, strict=True))), tensors)
         for tensors in given_inputs(signature, recipe)
     ]
+    # The example itself is often the first of them, and tells nothing new.
+    given = [one for one in given if not all(map(torch.equal, one.tensors, examples))] or given
     # At sizes 0 and 1 a model may go another way that makes no difference: these are for the cases to prove.
-    plain = [one for one in given if min(one[0].values(), default=2) > 1]
+    plain = [one for one in given if min(one.sizes.values(), default=2) > 1]
     for chosen in (plain[:_PROBES_GIVEN], given):
-        if chosen and all(any(at[dim.name] != known[dim.name] for at, _ in chosen) for dim in signature.dims):
-            return chosen
+        varied = (any(one.sizes[dim.name] != known[dim.name] for one in chosen) for dim in signature.dims)
+        if chosen and all(varied):
+            return _enough(chosen, known)
     tries = list(_fresh_sizes(signature.dims, known)) if signature.dims else [known]
-    return [(sizes, random_like(signature.inputs, examples, sizes, recipe.seed)) for sizes in tries]
+    return [Probe(sizes, random_like(signature.inputs, examples, sizes, recipe.seed)) for sizes in tries]
+
+
+def _enough(given: Sequence[Probe], known: Mapping[str, int]) -> list[Probe]:
+    """The first of them, until each dim has been seen at as many sizes as where these are chosen freely."""
+    seen = {name: {size} for name, size in known.items()}
+    for count, probe in enumerate(given, 1):
+        for name, size in probe.sizes.items():
+            seen[name].add(size)
+        if count >= _PROBES and all(len(sizes) > _PROBES for sizes in seen.values()):
+            return list(given[:count])
+    return list(given)
 
 
 def _fresh_sizes(dims: Sequence[Dim], known: Mapping[str, int]) -> Iterator[dict[str, int]]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from kit.eager import Eager
+from kit.errors import TraceError
 from kit.guards.graph import all_nodes
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
@@ -73,3 +74,64 @@ def test_the_graph_has_the_operations_of_the_program(script: bool) -> None:
 
 def _operations(graph: Any) -> list[str]:
     return [node.kind() for node in all_nodes(graph) if node.kind().startswith("aten::")]
+
+
+def test_what_the_model_returned_is_known() -> None:
+    eager = Eager(Recipe(lambda x: {"twice": x * 2, "rows": x[0]}, X))
+    outputs = record(eager, [X + 1]).outputs
+    assert outputs is not None
+    assert [output.tolist() for output in outputs] == [[[4, 6], [8, 10]], [2, 3]]
+
+
+def test_what_nests_otherwise_while_it_is_recorded_is_not_known() -> None:
+    eager = Eager(Recipe(lambda x: (x * 2, int(x.shape[0])), X))
+    assert record(eager).outputs is not None
+    assert record(eager, [torch.ones(3, 2)]).outputs is None
+
+
+def test_hooks_of_modules_are_called() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model[0].register_forward_hook(lambda module, inputs, output: output.neg())
+    model[1].register_forward_pre_hook(lambda module, inputs: inputs[0].abs())
+    everywhere = nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, output: output.cos() if isinstance(module, nn.ReLU) else None
+    )
+    try:
+        with evaluating(model):
+            recorded = record(Eager(Recipe(model, X)))
+    finally:
+        everywhere.remove()
+    kinds = [kind.removeprefix("aten::") for kind in _operations(recorded.graph)]
+    assert kinds == ["linear", "neg", "abs", "relu", "cos"]
+
+
+def test_calls_of_modules_are_as_before() -> None:
+    before = nn.Module.__call__
+    with evaluating(model := nn.Sequential(nn.Linear(2, 2))):
+        eager = Eager(Recipe(model, X))
+        with pytest.raises(TraceError):
+            record(eager, [torch.ones(2, 3)])
+    assert nn.Module.__call__ is before
+
+
+class Longest(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table: Tensor
+        self.register_buffer("table", torch.zeros(2, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > len(self.table):
+            self.register_buffer("table", torch.zeros(len(x), 1))
+        return x + self.table[: x.shape[0]]
+
+
+def test_where_buffers_or_inputs_change_the_model_itself_is_asked() -> None:
+    with evaluating(model := Longest()):
+        eager = Eager(Recipe(model, X))
+        assert record(eager).outputs is not None
+        assert record(eager, [torch.ones(3, 2)]).outputs is None
+        assert model.table.shape == (2, 1)
+    eager = Eager(Recipe(lambda x: x.mul_(2) if x[0, 0] > 1 else x, X))
+    assert record(eager).outputs is not None
+    assert record(eager, [X + 1]).outputs is None

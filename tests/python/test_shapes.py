@@ -11,7 +11,7 @@ from torch import Tensor
 import kit
 from kit.eager import Eager
 from kit.errors import InputError, TraceError
-from kit.shapes import infer_signature
+from kit.shapes import Probe, declared_inputs, infer_signature, probes
 from kit.signature import Signature
 
 BATCH = kit.Dim("batch", 1, 64)
@@ -78,3 +78,38 @@ def test_a_case_that_does_not_fit_is_named() -> None:
             dynamic={"x": {0: BATCH}},
             cases=[torch.randn(2, 3), torch.randn(2, 4)],
         )
+
+
+def tried(sizes: list[int]) -> list[int]:
+    """The sizes at which a model with cases of these sizes, the first its example, is looked at."""
+    cases = [torch.randn(size, 3) for size in sizes]
+    recipe = kit.Recipe(lambda x: x + 1, cases[0], dynamic={"x": {0: BATCH}}, cases=cases)
+    eager = Eager(recipe, None)
+    return [probe.sizes["batch"] for probe in probes(declared_inputs(eager, recipe), eager, recipe)]
+
+
+def test_the_example_is_not_looked_at_twice() -> None:
+    assert tried([4, 3, 5]) == [3, 5]
+
+
+def test_no_more_cases_are_looked_at_than_tell_something() -> None:
+    assert tried([4, 3, 5, 6, 7]) == [3, 5]
+    assert tried([4, 3, 3, 6, 7]) == [3, 3, 6]
+
+
+def test_what_is_known_is_not_run_again() -> None:
+    recipe = kit.Recipe(lambda x: (x + 1, x.sum(0)), torch.zeros(4, 3), dynamic={"x": {0: BATCH}})
+    eager = Eager(recipe, None)
+    known = [Probe({"batch": 5}, [torch.zeros(5, 3)], [torch.ones(5, 3), torch.zeros(3)])]
+    eager.function = lambda x: pytest.fail("it ran")
+    signature = infer_signature(eager, recipe, [torch.ones(4, 3), torch.zeros(3)], known)
+    assert [spec.shape for spec in signature.outputs] == [("batch", 3), (3,)]
+
+
+def test_another_run_that_gave_something_else_is_asked_of_the_model() -> None:
+    recipe = kit.Recipe(lambda x: x + 1, torch.zeros(4, 3))
+    eager = Eager(recipe, None)
+    assert infer_signature(eager, recipe, [torch.zeros(4, 3)]).outputs[0].shape == (4, 3)
+    eager.function = lambda x: x + 2
+    with pytest.raises(TraceError, match="not-repeatable"):
+        infer_signature(eager, recipe, [torch.zeros(4, 3)])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from kit.guards.graph import Graph
 from kit.source import Place, place_here
 
 _DEVICE = Tensor.device.__get__
@@ -24,6 +25,13 @@ class NamedDevice:
 
     device: str
     place: Place | None
+
+
+def holds_device(graph: Graph) -> bool:
+    """Whether a device is written into a graph. If none is, the code names none: what takes a device is
+    recorded with it."""
+    constants = graph.findAllNodes("prim::Constant")
+    return any(node.output().type().kind() == "DeviceObjType" for node in constants)
 
 
 class DeviceWatch(TorchFunctionMode):

@@ -67,7 +67,7 @@ def _finding(other: Trace, one: Node, two: Node, by_size: bool) -> Finding:
 
 def first_difference(one: Trace, two: Trace) -> tuple[Node, Node] | None:
     """The first nodes at which two graphs differ, if they do."""
-    if _text(one) == _text(two) and all(map(_equal, _constants(one), _constants(two))):
+    if one.text == two.text and all(map(_equal, _constants(one), _constants(two))):
         return None
     rows = list(_rows(one)), list(_rows(two))
     for (node, row), (other, another) in zip(*rows, strict=False):
@@ -78,13 +78,6 @@ def first_difference(one: Trace, two: Trace) -> tuple[Node, Node] | None:
         node = longer[min(map(len, rows))][0]
         return node, node
     return None
-
-
-def _text(trace: Trace) -> str:
-    """The graph without sizes and lines of code, and without the values that print as less than they are."""
-    graph = trace.graph.copy()
-    torch._C._jit_pass_erase_shape_information(graph)
-    return str(graph.str(print_source_ranges=False))
 
 
 def _constants(trace: Trace) -> Iterator[Any]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
+from torch import Tensor
+
 from kit.guards.devices import NamedDevice
 from kit.guards.graph import Graph, Node, Value, all_nodes, tensor_inputs
 from kit.guards.recorder import Event
@@ -19,6 +22,8 @@ class Trace:
     events: Python values that were taken from tensors. devices: those that the code names.
     warnings: reason and place of each of torch's tracer warnings that no event accounts for.
     state: names of the parameters and buffers that are inputs of the graph, after those of the model.
+    outputs: what the model returned meanwhile, in flat order; None if that is not known, if it nests
+    otherwise than for the example, or if inputs or buffers were changed.
     """
 
     graph: Graph
@@ -28,11 +33,20 @@ class Trace:
     devices: Sequence[NamedDevice] = ()
     warnings: Sequence[tuple[str, str, int]] = ()
     state: Sequence[str] = ()
+    outputs: Sequence[Tensor] | None = None
 
     @cached_property
     def nodes(self) -> Sequence[Node]:
         """Every node of the graph in order."""
         return list(all_nodes(self.graph))
+
+    @cached_property
+    def text(self) -> str:
+        """The graph without sizes and lines of code, and without the values that print as less than they
+        are."""
+        graph = self.graph.copy()
+        torch._C._jit_pass_erase_shape_information(graph)
+        return str(graph.str(print_source_ranges=False))
 
     @property
     def arguments(self) -> list[Value]:

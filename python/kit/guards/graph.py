@@ -63,6 +63,13 @@ def place_of_node(node: Node) -> Place | None:
     return place_of((path, int(line)) for path, line in found)
 
 
+@cache
+def overloads(kind: str) -> tuple[Any, ...]:
+    """The OpOverloads that a kind of node may be; none but for those of aten."""
+    packet = getattr(torch.ops.aten, kind.removeprefix("aten::"), None) if kind.startswith("aten::") else None
+    return tuple(getattr(packet, name) for name in packet.overloads()) if packet is not None else ()
+
+
 def operator(node: Node) -> Any:
     """The OpOverload of an aten node, or None."""
     kind = node.kind()
@@ -79,8 +86,15 @@ def _operator(name: str) -> Any:
 
 def has_tag(node: Node, tag: torch.Tag) -> bool:
     """Whether torch says this of the operation."""
+    if not _may_have_tag(node.kind(), tag):
+        return False
     found = operator(node)
     return found is not None and tag in found.tags
+
+
+@cache
+def _may_have_tag(kind: str, tag: torch.Tag) -> bool:
+    return any(tag in one.tags for one in overloads(kind))
 
 
 def argument_names(node: Node) -> Set[str]:

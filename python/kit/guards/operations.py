@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 
@@ -17,6 +18,7 @@ from kit.guards.graph import (
     constant_argument,
     has_tag,
     mutates,
+    overloads,
     place_of_node,
     returned,
     tensor_inputs,
@@ -161,7 +163,7 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
 
 def _trains(node: Node) -> bool:
     """Whether the operation was recorded as in training, in a way that changes what it computes."""
-    if argument_names(node).isdisjoint(_TRAINS):
+    if not _may_train(node.kind()) or argument_names(node).isdisjoint(_TRAINS):
         return False
     if not any(_flag(node, name) is True for name in _TRAINS):
         return False
@@ -172,6 +174,11 @@ def _trains(node: Node) -> bool:
     if kind in _RECURRENT:
         return bool(constant_argument(node, "dropout"))
     return _chance(node)
+
+
+@cache
+def _may_train(kind: str) -> bool:
+    return any(one.name in _TRAINS for overload in overloads(kind) for one in overload._schema.arguments)
 
 
 def _draws(node: Node) -> bool:

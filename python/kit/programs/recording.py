@@ -14,7 +14,8 @@ from kit.eager import Eager
 from kit.guards.evidence import Trace
 from kit.guards.graph import Graph
 from kit.guards.recorder import Recorder
-from kit.programs.torchscript import flat_call, flat_module, trace_module, tracing
+from kit.programs.calls import short_calls
+from kit.programs.torchscript import flat_module, nested_call, trace_module, tracing
 
 # Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
 _HARMLESS = ("Iterating over a tensor", "registered as constants in the trace")
@@ -44,9 +45,9 @@ def record(
         with tracing(eager.module, eager.name), recorder:
             if _is_plain(eager.module):
                 state = dict(_state(eager.module))
-                graph = _flat_graph(eager, given, list(state.values()))
+                graph, outputs = _flat_graph(eager, given, list(state.values()))
             else:
-                state = {}
+                state, outputs = {}, None
                 graph = trace_module(flat_module([eager]), {"forward": given}).inlined_graph
     lost = []
     for warning in caught:
@@ -54,20 +55,47 @@ def record(
         if ours and not any(text in str(warning.message) for text in _HARMLESS):
             reason = str(warning.message).split(". ")[0]
             lost.append((reason, warning.filename, warning.lineno))
-    return Trace(graph, what, sizes or {}, recorder.events, (), lost, list(state))
+    return Trace(
+        graph,
+        what,
+        sizes or {},
+        recorder.events,
+        warnings=lost,
+        state=list(state),
+        outputs=outputs,
+    )
 
 
-def _flat_graph(eager: Eager, given: Sequence[Tensor], state: Sequence[Tensor]) -> Graph:
-    """The graph of one call, without the names of variables, which cost as much as all else."""
+def _flat_graph(
+    eager: Eager, given: Sequence[Tensor], state: Sequence[Tensor]
+) -> tuple[Graph, list[Tensor] | None]:
+    """The graph of one call, and what it returned. The graph is without the names of variables, which cost as
+    much as all else."""
+    outputs = None
 
     def call(*tensors: Tensor) -> Any:
-        return flat_call(eager, tensors[: len(given)])
+        nonlocal outputs
+        result = nested_call(eager, tensors[: len(given)])
+        outputs = eager.known_output(result)
+        return tuple(eager.flat_output(result))
 
-    inputs = (*(tensor.clone() for tensor in given), *state)
-    graph = torch._C._create_graph_by_tracing(call, inputs, lambda value: "", True, False, None, [])[0]
+    copies = [tensor.clone() for tensor in given]
+    versions = [tensor._version for tensor in copies]
+    inputs = (*copies, *state)
+    try:
+        with short_calls():
+            graph = torch._C._create_graph_by_tracing(call, inputs, _unnamed, True, False, None, [])[0]
+    finally:
+        changed = eager.restore_buffers()
+    if changed or [tensor._version for tensor in copies] != versions:
+        outputs = None
     torch._C._jit_pass_dce(graph)
     torch._C._jit_pass_constant_pooling(graph)  # type: ignore[attr-defined]
-    return graph
+    return graph, outputs
+
+
+def _unnamed(tensor: Tensor) -> str:
+    return ""
 
 
 def _is_plain(module: nn.Module | None) -> bool:

@@ -105,7 +105,12 @@ def _method(eager: Eager) -> Any:
 
 def flat_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
     """What the model returns for flat tensors: one, or a flat tuple of them."""
+    outputs = eager.flat_output(nested_call(eager, tensors))
+    return outputs[0] if "tensor" in eager.call.output else tuple(outputs)
+
+
+def nested_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
+    """What the model returns for flat tensors, as it nests."""
     with eager.mode():
         args, kwargs = eager.rebuild(tensors)
-        outputs = eager.flat_output(eager.function(*args, **kwargs))
-    return outputs[0] if "tensor" in eager.call.output else tuple(outputs)
+        return eager.function(*args, **kwargs)
