@@ -26,6 +26,7 @@ from kit.programs.torchscript import trace
 from kit.recipe import Recipe
 from kit.shapes import Probe, declared_inputs, describe, example_sizes, given_inputs, infer_signature, probes
 from kit.signature import Signature
+from kit.sizes import budget_of
 from kit.source import place_raised
 from kit.state import attributes_kept
 from kit.values import random_like
@@ -156,7 +157,7 @@ def _rare(
     found: dict[object, Finding] = {}
     agreeing: list[Mapping[str, int]] = []
     for rare in rarely:
-        for changed in rare.sizes:
+        for changed in (*rare.sizes, *_affordable(eager, declared, evidence, rare.further)):
             if rare.finding.place in found:
                 break
             sizes = {**evidence.example.sizes, **changed}
@@ -168,6 +169,16 @@ def _rare(
             elif tries:
                 agreeing.append(changed)
     return list(found.values())
+
+
+def _affordable(
+    eager: Eager, declared: Signature, evidence: Evidence, sizes: Sequence[Mapping[str, int]]
+) -> list[Mapping[str, int]]:
+    """Of these changed sizes those that one run may have."""
+    if not sizes:
+        return []
+    budget = budget_of(eager, declared, generous=True)
+    return [one for one in sizes if budget.affords(declared, {**evidence.example.sizes, **one})]
 
 
 def _tries(

@@ -25,9 +25,6 @@ from kit.shapes import example_sizes
 from kit.sizes import budget_of, rungs_of
 from kit.values import VARIANTS, random_like, variant
 
-_MOST_BYTES = 1 << 26
-_MOST_FLOPS = 5 * 10**10
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -68,7 +65,7 @@ def _sizes(model: Guarded, cases: Sequence[Case]) -> list[Case]:
     signature, recipe = model.signature, model.recipe
     if not isinstance(recipe.cases, int):
         return []  # random values would not do
-    budget = replace(budget_of(model.eager, signature), most_bytes=_MOST_BYTES, most_flops=_MOST_FLOPS)
+    budget = budget_of(model.eager, signature, generous=True)
     tried = Prepared("", model, cases, (), ()).tried
     wanted = [
         {**budget.known, dim.name: size}

@@ -43,11 +43,12 @@ class Budget:
         )
 
 
-def budget_of(eager: Eager, signature: Signature) -> Budget:
-    """The budget of a model, whose work is counted on its example."""
+def budget_of(eager: Eager, signature: Signature, generous: bool = False) -> Budget:
+    """The budget of a model, whose work is counted on its example. generous: for what is not stored."""
     with _FlopCount() as count:
         eager.run(list(eager.inputs.values()), "the example")
-    return Budget(example_sizes(signature.inputs, eager.inputs), count.total)
+    most = (_MOST_BYTES << 6, 5 * _MOST_FLOPS) if generous else (_MOST_BYTES, _MOST_FLOPS)
+    return Budget(example_sizes(signature.inputs, eager.inputs), count.total, *most)
 
 
 class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]

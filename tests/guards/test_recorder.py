@@ -123,3 +123,14 @@ def test_outside_of_a_trace_nothing_is_noted() -> None:
         assert bool(EXAMPLE.sum() > 0)
         assert torch.equal(EXAMPLE, copy.deepcopy(EXAMPLE))
     assert recorder.events == []
+
+
+def test_a_condition_is_noted_once_and_again_when_it_has_changed() -> None:
+    def model(x: Tensor) -> Tensor:
+        condition: Any = x.shape[0] > 3
+        if condition and condition.item():
+            condition.logical_not_()
+            return x if bool(condition) else -x
+        return x
+
+    assert [event.outcome for event in events(model)] == [True, False]

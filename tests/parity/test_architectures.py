@@ -33,8 +33,6 @@ REFUSED: dict[str, str] = {
     "swin_any_size": "modeling_swin.py",
     # A number of rows that is read by len(). Nothing uses it, in this configuration.
     "rt_detr": "`batch_size = len(source_flatten)`",
-    # Another path for the smallest pictures, whose last stage is one pixel. It gives the same numbers.
-    "segformer_any_size": "sdpa_attention.py",
     # Random patches, as many as the masks of the pictures say.
     "vilt": "modeling_vilt.py",
 }
@@ -57,6 +55,7 @@ AGREES = [
     "resnet",
     "resnet_any_size",
     "roberta",
+    "segformer_any_size",
     "swin",
     "t5_encoder",
     "vit",

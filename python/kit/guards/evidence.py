@@ -22,6 +22,7 @@ class Trace:
     events: Python values that were taken from tensors. devices: those that the code names.
     warnings: reason and place of each of torch's tracer warnings that no event accounts for.
     state: names of the parameters and buffers that are inputs of the graph, after those of the model.
+    conversions: how often a tensor became a Python value, also where that is no event.
     outputs: what the model returned meanwhile, in flat order; None if that is not known, if it nests
     otherwise than for the example, or if inputs or buffers were changed.
     """
@@ -33,6 +34,7 @@ class Trace:
     devices: Sequence[NamedDevice] = ()
     warnings: Sequence[tuple[str, str, int]] = ()
     state: Sequence[str] = ()
+    conversions: int = 0
     outputs: Sequence[Tensor] | None = None
 
     @cached_property

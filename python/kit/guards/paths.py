@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.guards.evidence import Evidence
+from kit.guards.difference import first_difference
+from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
 from kit.guards.numbers import Term, Verdict, affine, other_sizes, same_form, verdict
 from kit.guards.recorder import Event
@@ -84,10 +85,11 @@ def size_branch(evidence: Evidence) -> Iterator[Finding]:
         event = column[0]
         if event.word != "bool" or _by_value(event):
             continue
-        differing = next((i for i, one in enumerate(column) if one.outcome != event.outcome), None)
-        if differing is not None:
-            what = evidence.traces[differing].what
-            witness = f"it is {event.outcome} for the example and {column[differing].outcome} for {what}"
+        differing = _differing(evidence, column)
+        if differing:
+            if _same_recorded(evidence, differing):
+                continue  # a rare branch
+            witness = f"it is {event.outcome} for the example and {not event.outcome} for {differing[0].what}"
         elif _verdict(evidence, column) == "varies" and few_sizes(evidence, column) is None:
             found = _turned(evidence, column)
             where = _described(found[0]) if found else "other sizes"
@@ -101,6 +103,22 @@ def size_branch(evidence: Evidence) -> Iterator[Finding]:
             _MEND_SIZE,
             event.place,
         )
+
+
+def _differing(evidence: Evidence, column: Sequence[Event]) -> list[Trace]:
+    """The traces in which a condition came out otherwise than for the example."""
+    traces = zip(evidence.traces, column, strict=True)
+    return [trace for trace, one in traces if one.outcome != column[0].outcome]
+
+
+def _same_recorded(evidence: Evidence, traces: Sequence[Trace]) -> bool:
+    """Whether the traces, which went another way than the example, recorded the same, and Python took as much
+    from tensors: as if the ways were one."""
+    example = evidence.example
+    return all(
+        trace.conversions == example.conversions and first_difference(example, trace) is None
+        for trace in traces
+    )
 
 
 def _verdict(evidence: Evidence, column: Sequence[Event]) -> Verdict:
@@ -135,24 +153,29 @@ class RareBranch:
     """A branch on a dynamic size that goes another way for some sizes, and may make no difference.
 
     finding: holds if the program differs from the model at one of these sizes, which are those of the example
-    but for the dims that are named. certain: whether these are all.
+    but for the dims that are named. certain: whether these are all. further: more sizes to compare at, if
+    they are affordable.
     """
 
     finding: Finding
     sizes: Sequence[Mapping[str, int]]
     certain: bool
+    further: Sequence[Mapping[str, int]] = ()
 
 
 def rare_branches(evidence: Evidence) -> Iterator[RareBranch]:
     """Branches of which only a comparison of program and model can tell whether they matter: those that go
-    another way for few sizes, and those on a condition that can merely be tried."""
+    another way for few sizes, those on a condition that can merely be tried, and those both ways of which
+    recorded the same."""
     for column in _aligned(evidence):
         event = column[0]
-        same = all(one.outcome == event.outcome for one in column)
-        if event.word != "bool" or _by_value(event) or not same:
+        if event.word != "bool" or _by_value(event):
             continue
+        differing = _differing(evidence, column)
         known = _verdict(evidence, column)
-        if known == "varies":
+        if differing:
+            others = [dict(one.sizes) for one in differing] if _same_recorded(evidence, differing) else []
+        elif known == "varies":
             name, few = few_sizes(evidence, column) or ("", [])
             others = [{name: size} for size in few]
         else:
@@ -167,7 +190,13 @@ def rare_branches(evidence: Evidence) -> Iterator[RareBranch]:
             _MEND_SIZE,
             event.place,
         )
-        yield RareBranch(finding, others, known == "varies")
+        certain = known == "varies" and not differing
+        yield RareBranch(finding, others, certain, _bounds(evidence) if differing else ())
+
+
+def _bounds(evidence: Evidence) -> list[dict[str, int]]:
+    """Each dim at its bounds."""
+    return [{dim.name: size} for dim in evidence.dims for size in (dim.max, dim.min)]
 
 
 def _described(sizes: Mapping[str, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,8 +90,9 @@ class Recorder:
     def __init__(self, inputs: Iterable[str], like: Sequence[Event] | None = None) -> None:
         self.inputs = list(inputs)
         self._like = {event.number: event for event in like} if like is not None else None
-        self._number = 0
+        self.conversions = 0
         self.events: list[Event] = []
+        self._conditions: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._originals: list[tuple[Any, str, Any]] = []
         self._tracer: Tracer | None = None
         self._busy = False
@@ -150,11 +152,11 @@ class Recorder:
         kwargs: Mapping[str, Any],
     ) -> Any:
         frame = sys._getframe(2)
-        if original is _INDEX and is_slicing(frame):
+        if (original is _INDEX and is_slicing(frame)) or (not args and self._told(word, tensor)):
             with _unwarned():
-                return original(tensor)
-        number = self._number
-        self._number += 1
+                return original(tensor, **kwargs)
+        number = self.conversions
+        self.conversions += 1
         known = self._like.get(number) if self._like is not None else None
         if self._like is not None and known is None:
             with _unwarned():
@@ -170,6 +172,16 @@ class Recorder:
         if (word == "unseen" or not origins.constant) and not _is_printed(place):
             self.events.append(Event(word, kept, place, origins, term, _callers(frame), number))
         return outcome
+
+    def _told(self, word: str, tensor: Tensor) -> bool:
+        """Whether it is a condition of which Python knows already how it came out."""
+        asked = word == "bool" or (word == "number" and tensor.dtype is torch.bool)
+        if not asked or tensor.dim():
+            return False
+        known = self._conditions.get(id(tensor))
+        told = known is not None and known[0]() is tensor and known[1] == tensor._version
+        self._conditions[id(tensor)] = (weakref.ref(tensor), tensor._version)
+        return told
 
     def _look(self, tensors: Sequence[Tensor], word: str, known: Event | None) -> tuple[Origins, Term | None]:
         values = [torch._C._get_value_trace(tensor) for tensor in tensors]  # type: ignore[attr-defined]

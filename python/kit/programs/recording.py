@@ -62,6 +62,7 @@ def record(
         recorder.events,
         warnings=lost,
         state=list(state),
+        conversions=recorder.conversions,
         outputs=outputs,
     )
 

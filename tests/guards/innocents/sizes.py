@@ -176,3 +176,9 @@ class TableSetInPlace(nn.Module):
         positions[0] = 0
         positions[:, 1] += x.shape[1]
         return x + positions
+
+
+@innocent()
+def condition_that_another_overrules(x: Tensor) -> Tensor:  # as transformers' attention chooses its mask
+    causal = x.shape[0] > 3 and x.dim() > 2
+    return F.scaled_dot_product_attention(x, x, x, is_causal=bool(causal))

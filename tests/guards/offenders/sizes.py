@@ -26,6 +26,15 @@ def batch_of_one(x: Tensor) -> Tensor:
     return x
 
 
+@offender("size-branch")
+def ways_that_part_later(x: Tensor) -> Tensor:
+    y = x * 2
+    if x.shape[0] > 3:  # here: up to 12 both ways record the same
+        for more in x.split(12)[1:]:
+            y = y + more.sum()
+    return y
+
+
 @offender("size-branch", example=lambda: torch.randn(5, 3))
 def odd_or_even(x: Tensor) -> Tensor:
     if x.shape[0] % 2 == 0:  # here
