@@ -25,8 +25,10 @@ from kit.guards.check import check_allowed
 from kit.manifest import ENGINES, Manifest, ProgramInfo
 from kit.method import Method
 from kit.programs import torchscript
-from kit.programs.canonical import canonical_members
+from kit.programs.canonical import canonical
 from kit.programs.devices import follow_inputs
+from kit.programs.sources import MEMBER as SOURCES
+from kit.programs.sources import sources_of
 from kit.prove import Prepared, prepare, prove
 from kit.recipe import Method as RecipeMethod
 from kit.recipe import Recipe, run_recipe
@@ -138,9 +140,12 @@ def export_with_report(
             program = _program(methods)
             where = device or methods[0].model.eager.device
             follow_inputs(program, torch.device(where))
-            members = canonical_members(program)
+            members, written = canonical(program)
             compiled = compile_programs(programs, targets, methods, members, where)
         members.update(compiled.members)
+        sources = sources_of(program, written, [one.name for one in methods])
+        if sources is not None:
+            members[SOURCES] = sources
         for one in methods:
             members[member_name(one.name)] = encode(one.model.signature, one.cases)
         manifest = _manifest(recipe, methods, members, compiled.programs)

@@ -102,6 +102,12 @@ def is_ground(path: str) -> bool:
     return not packages and _is_below(path, _ground())
 
 
+@cache
+def is_kits(path: str) -> bool:
+    """Whether a source file is part of kit."""
+    return _is_below(path, _ground()[:1])
+
+
 def _is_below(path: str, roots: Iterable[str]) -> bool:
     full = os.path.realpath(path)
     return any(full.startswith(root + os.sep) for root in roots)

@@ -37,6 +37,6 @@ def browser() -> Iterator[Browser]:
 def sample_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the sample, where there is a browser to open it."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(path, page("chain.pt", samples.stages(), samples.report()))
+    write_page(path, page("chain.pt", samples.stages(), samples.report(), samples.sources()))
     assert os.listdir(path.parent) == ["report.html"]
     return path

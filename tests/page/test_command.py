@@ -50,6 +50,11 @@ def test_the_page_of_a_model(archive: Path, folder: Path, capsys: pytest.Capture
     assert [stage["graph"]["stage"] for stage in data["stages"]] == ["traced", "frozen", "optimized"]
     assert data["groups"] == [{"name": "fused_mul_add_relu", "report": 0}]
     assert data["configuration"].startswith("fusion on, profiling executor")
+    line = "return self.linear(torch.relu(x * self.scale + 1))"
+    for stage in data["stages"]:
+        (relu,) = [node for node in stage["graph"]["nodes"] if node["operation"] == "aten::relu"]
+        assert [source["text"] for source in relu["sources"]] == [line]
+        assert [source["file"] for source in relu["sources"]] == ["tests/page/test_command.py"]
     optimized = data["stages"][2]["folded"]
     (frame,) = [frame for frame in optimized["frames"] if frame["group"] is not None]
     left, top, width, height = frame["at"]

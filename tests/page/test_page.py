@@ -84,6 +84,9 @@ def test_a_click_shows_the_line_and_the_same_operation_elsewhere(
     text = browser.one("#details").text
     assert "code/__torch__/chain.py:6" in text
     assert "_1 = torch.add(_0, m2)" in text
+    assert "models/own.py:7\ny = scaled(x)" in text
+    assert "models/own.py:9\ny = shifted(y)" in text
+    assert "models/own.py:8" not in text, "that is another operation"
     assert "fused_mul_add_relu, when optimized" in text
     assert [element.get_attribute("data-box") for element in browser.all(".box.same")] == ["n5", "n7"]
     browser.keys("\ue00c")  # Escape
@@ -104,6 +107,7 @@ def test_details_lead_along_the_values(browser: Browser, sample_page: Path) -> N
     assert browser.one(".box.selected").get_attribute("data-box") == "n1@n5"
     assert "Float(4, 4) tensor" in browser.one("#details").text
     browser.one("#full").click()
+    browser.keys("\ue00c")  # Escape: the details may lie over the box
     browser.box("optimized", "n10").click()
     assert "it is not pointwise" in browser.one("#details").text
 
@@ -114,6 +118,7 @@ FOUND = {
     "m1": ["n4", "n4", "n6"],
     "%unused.1": ["n7"],
     "chain.py:9": ["n8", "n7", "n10"],
+    "shifted(y)": ["n5", "n5", "n7"],
     "fused_mul_add_relu": ["n6", "n7", "n8"],
     "no such thing": [],
 }

@@ -58,9 +58,14 @@ def blocks_of(node: Node) -> list[Any]:
 
 def place_of_node(node: Node) -> Place | None:
     """The line of code that a node was traced or compiled from."""
+    return place_of(stack_of_node(node))
+
+
+def stack_of_node(node: Node) -> list[tuple[str, int]]:
+    """Paths and lines of the stack when a node was traced or compiled, the innermost first."""
     text = node.sourceRange()
     found = _TRACED.findall(text) or _SCRIPTED.findall(text)[::-1]
-    return place_of((path, int(line)) for path, line in found)
+    return [(path, int(line)) for path, line in found]
 
 
 @cache

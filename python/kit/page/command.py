@@ -11,6 +11,8 @@ from kit.inspecting import load_for_inspection
 from kit.method import FORWARD
 from kit.page.layout import check_tools
 from kit.page.page import page, write_page
+from kit.programs.sources import MEMBER as SOURCES
+from kit.programs.sources import parse_sources
 from kit.writing import check_destination
 
 
@@ -30,6 +32,8 @@ def write_report(options: argparse.Namespace) -> str:
     model = load_for_inspection(archive, options)
     graphs = [model.graph("traced"), model.graph("frozen"), model.graph("optimized", inputs[0])]
     report = model.fusion(inputs, 4 if options.calls is None else options.calls)
-    write_page(options.html, page(archive.path, [graph.to_dict() for graph in graphs], report.to_dict()))
+    sources = parse_sources(archive.member(SOURCES)) if SOURCES in archive.member_names else None
+    stages = [graph.to_dict() for graph in graphs]
+    write_page(options.html, page(archive.path, stages, report.to_dict(), sources))
     groups = "1 fused group" if len(report.groups) == 1 else f"{len(report.groups)} fused groups"
     return f"wrote {options.html}: the graph at 3 stages, {groups}"

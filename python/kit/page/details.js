@@ -66,6 +66,8 @@ class Details {
     const add = (name, ...values) => list.append(html("dt", {}, name), html("dd", {}, ...values));
     if (node.constant !== undefined) add("constant", html("code", {}, node.constant));
     if (node.attribute !== undefined) add("weight", html("code", {}, node.attribute));
+    for (const source of node.sources ?? [])
+      add("your code", html("code", {}, `${lineText(source)}\n${source.text}`));
     if (node.line) add("line", html("code", {}, `${lineText(node.line)}\n${node.line.text}`));
     else add("line", "not known; torch has added it, or the archive does not tell");
     const group = stage.groupOf(box.node);

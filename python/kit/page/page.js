@@ -105,7 +105,8 @@ class Stage {
     if (box.kind === "output") values.add(this.graph.outputs[Number(box.name.slice(1))]);
     for (const node of box.kind === "end" ? [] : nodes) {
       words.push(node.operation, node.constant ?? "", node.attribute ?? "");
-      if (node.line) words.push(lineText(node.line), node.line.text);
+      for (const line of [node.line, ...(node.sources ?? [])])
+        if (line) words.push(lineText(line), line.text);
       for (const name of [...node.inputs, ...node.outputs.map((value) => value.name)]) values.add(name);
     }
     return { text: words.join("\n").toLowerCase(), values };

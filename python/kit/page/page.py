@@ -17,6 +17,7 @@ from kit.page.boxes import draw
 from kit.page.layout import check_tools, layout
 from kit.page.match import match
 from kit.page.reference import with_references
+from kit.programs.sources import Sources
 from kit.writing import replacing
 
 Json = Mapping[str, Any]
@@ -24,16 +25,18 @@ Json = Mapping[str, Any]
 _SCRIPTS = ("drawing.js", "viewport.js", "details.js", "tables.js", "page.js")
 
 
-def page(archive: str, graphs: Sequence[Json], fusion: Json) -> str:
+def page(archive: str, graphs: Sequence[Json], fusion: Json, sources: Sources | None = None) -> str:
     """The page. It needs no network: style, scripts and data are in it, and its policy forbids the rest.
 
     archive: what to call the model.
     graphs: of one method, each stage once, as Graph JSON.
     fusion: of the same method, as FusionReport JSON.
+    sources: the lines of the user's code that the archive tells of.
 
     Raises UnavailableError if Graphviz is missing or fails.
     """
     check_tools()
+    graphs = [_with_sources(graph, sources or {}) for graph in graphs]
     groups = _groups(graphs, fusion["groups"])
     names = [group["name"] for group in groups]
     drawings = [with_references(draw(graph, names, fold)) for graph in graphs for fold in (True, False)]
@@ -47,6 +50,23 @@ def page(archive: str, graphs: Sequence[Json], fusion: Json) -> str:
     return _filled(
         archive, {"configuration": configuration, "stages": stages, "groups": groups, "fusion": fusion}
     )
+
+
+def _with_sources(graph: Json, sources: Sources) -> Json:
+    """The graph with the user's lines at its nodes. A line of the archive's code may hold several operations,
+    and operations of one kind from several lines."""
+
+    def lines(node: Json) -> list[Json]:
+        line = node.get("line", {})
+        entries = sources.get(line.get("file", ""), {}).get(line.get("line", 0), ())
+        return [
+            {"file": one["file"], "line": one["line"], "text": one["text"]}
+            for one in entries
+            if one["operation"] == node["operation"]
+        ]
+
+    nodes = [{**node, "sources": found} if (found := lines(node)) else node for node in graph["nodes"]]
+    return {**graph, "nodes": nodes}
 
 
 def write_page(path: str | os.PathLike[str], text: str) -> None:

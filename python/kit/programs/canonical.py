@@ -36,7 +36,13 @@ _LARGE = 1 << 16
 
 
 def canonical_members(program: torch.jit.ScriptModule) -> Members:
-    """The members of the archive that torch writes for `program`, without its root folder, in canonical form.
+    """The members of the archive that torch writes for `program`, without its root folder, in canonical
+    form."""
+    return canonical(program)[0]
+
+
+def canonical(program: torch.jit.ScriptModule) -> tuple[Members, torch.jit.ScriptModule]:
+    """These members, and the program as it is loaded from them.
 
     Dropped are the inputs of the trace, source locations (paths of this machine) and a checksum over these.
     Raises InternalError if torch writes something unknown.
@@ -44,9 +50,10 @@ def canonical_members(program: torch.jit.ScriptModule) -> Members:
     with torchscript_deprecation_ignored():
         members = _canonical(_saved(program))
         for _ in range(_MOST_ROUNDS):
-            again = _canonical(_saved(_loaded(members)))
+            loaded = _loaded(members)
+            again = _canonical(_saved(loaded))
             if again == members:
-                return members
+                return members, loaded
             members = again
     raise InternalError(
         f"the TorchScript program still changes after being saved {_MOST_ROUNDS} times, so its archive "

@@ -79,7 +79,11 @@ def trace_module(module: nn.Module, examples: Mapping[str, Sequence[Tensor]]) ->
 def _traced(module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), tracing(module, name):
         warnings.simplefilter("ignore")  # the model has warned when it ran, and the guards look at the rest
-        return trace_module(module, examples)
+        program = trace_module(module, examples)
+    for method in examples:
+        # Torch keeps what it inlines. Done first for a run that is not optimized, it would leave calls in.
+        getattr(program, method).inlined_graph  # noqa: B018
+    return program
 
 
 def flat_module(eagers: Sequence[Eager], names: Sequence[str] = ("forward",)) -> nn.Module:
