@@ -1,5 +1,5 @@
-// Scaled dot product attention, which Inductor leaves to ATen: softmax(q kᵀ scale + mask) v, a block of queries at
-// a time, so that the scores take little memory.
+// Scaled dot product attention, which Inductor leaves to ATen: softmax(q kᵀ scale + mask) v, a block of
+// queries at a time, so that the scores take little memory.
 
 #include <algorithm>
 #include <cmath>
@@ -24,7 +24,8 @@ template <typename T>
 constexpr std::int32_t dtype_of = sizeof(T) == 4 ? kit::program::float32 : kit::program::float64;
 
 /// The matrix of one head of one item, from a row on.
-Matrix head_of(const AtenTensorOpaque& t, std::int64_t n, std::int64_t h, std::int64_t first, std::int64_t rows) {
+Matrix head_of(const AtenTensorOpaque& t, std::int64_t n, std::int64_t h, std::int64_t first,
+               std::int64_t rows) {
   std::byte* const data =
       t.data() + (n * t.strides[0] + h * t.strides[1] + first * t.strides[2]) * item_size(t.dtype);
   return {data, rows, t.sizes[3], t.strides[2], t.strides[3]};
@@ -36,8 +37,8 @@ Matrix widened(const Matrix& from, Wide<T>* memory) {
   if constexpr (std::is_same_v<T, Wide<T>>) return from;
   for (std::int64_t i = 0; i < from.rows; ++i)
     for (std::int64_t j = 0; j < from.columns; ++j)
-      memory[i * from.columns + j] =
-          static_cast<Wide<T>>(static_cast<const T*>(from.data)[i * from.row_stride + j * from.column_stride]);
+      memory[i * from.columns + j] = static_cast<Wide<T>>(
+          static_cast<const T*>(from.data)[i * from.row_stride + j * from.column_stride]);
   return {memory, from.rows, from.columns, from.columns, 1};
 }
 
@@ -108,15 +109,18 @@ void finish(const Matrix& product, const Wide<T>* factors, const Matrix& out) {
 
 template <typename T>
 void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTensorOpaque& v, bool causal,
-            const AtenTensorOpaque* attn_mask, double scale, AtenTensorOpaque& out, AtenTensorOpaque& log_sums) {
+            const AtenTensorOpaque* attn_mask, double scale, AtenTensorOpaque& out,
+            AtenTensorOpaque& log_sums) {
   using S = Wide<T>;
   constexpr std::int32_t dtype = dtype_of<S>;
   constexpr bool narrow = !std::is_same_v<T, S>;
-  const std::int64_t heads = q.sizes[1], queries = q.sizes[2], keys = k.sizes[2], rows = std::min(block, queries);
+  const std::int64_t heads = q.sizes[1], queries = q.sizes[2], keys = k.sizes[2],
+                     rows = std::min(block, queries);
   const Mask mask(attn_mask, q, keys);
   const Scratch scores(dtype, rows * keys);
   const Scratch wide_q(dtype, narrow ? rows * q.sizes[3] : 0), wide_k(dtype, narrow ? keys * k.sizes[3] : 0);
-  const Scratch wide_v(dtype, narrow ? keys * v.sizes[3] : 0), wide_out(dtype, narrow ? rows * v.sizes[3] : 0);
+  const Scratch wide_v(dtype, narrow ? keys * v.sizes[3] : 0),
+      wide_out(dtype, narrow ? rows * v.sizes[3] : 0);
   S factors[block];
   for (std::int64_t n = 0; n < q.sizes[0]; ++n)
     for (std::int64_t h = 0; h < heads; ++h) {
@@ -130,8 +134,8 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
         Matrix key = all_keys, value = all_values;
         key.rows = value.rows = seen;
         const Matrix weights{scores.data<S>(), count, seen, seen, 1};
-        multiply(dtype, widened<T>(head_of(q, n, h, first, count), wide_q.data<S>()), key.transposed(), weights,
-                 scale);
+        multiply(dtype, widened<T>(head_of(q, n, h, first, count), wide_q.data<S>()), key.transposed(),
+                 weights, scale);
         for (std::int64_t i = 0; i < count; ++i) {
           S* const row = scores.data<S>() + i * seen;
           const std::int64_t own = causal ? std::min(seen, first + i + 1) : seen;
@@ -144,15 +148,16 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
                                 (first + i) * log_sums.strides[2]] = found.log_sum;
         }
         const Matrix result = head_of(out, n, h, first, count);
-        const Matrix product = narrow ? Matrix{wide_out.data<S>(), count, result.columns, result.columns, 1} : result;
+        const Matrix product =
+            narrow ? Matrix{wide_out.data<S>(), count, result.columns, result.columns, 1} : result;
         multiply(dtype, weights, value, product);
         finish<T>(product, factors, result);
       }
     }
 }
 
-/// Strides without gaps, in the order in which the query's dimensions lie: what the generated code counts on, as
-/// ATen's kernel gives an output like the query.
+/// Strides without gaps, in the order in which the query's dimensions lie: what the generated code counts on,
+/// as ATen's kernel gives an output like the query.
 void ordered_like(const AtenTensorOpaque& query, const std::int64_t* sizes, std::int64_t* strides) {
   std::int32_t order[4] = {3, 2, 1, 0};  // the innermost first
   std::stable_sort(order, order + 4,
@@ -172,7 +177,8 @@ AOTITorchError aoti_torch_cpu__scaled_dot_product_flash_attention_for_cpu(
   return guarded([&] {
     if (dropout_p != 0) throw std::runtime_error("attention with dropout is not deterministic");
     const std::int32_t dtype = query->dtype;
-    const std::int64_t n = query->sizes[0], heads = query->sizes[1], rows = query->sizes[2], depth = value->sizes[3];
+    const std::int64_t n = query->sizes[0], heads = query->sizes[1], rows = query->sizes[2],
+                       depth = value->sizes[3];
     const std::int64_t sizes[] = {n, heads, rows, depth};
     std::int64_t strides[4];
     ordered_like(*query, sizes, strides);

@@ -46,9 +46,9 @@ void inside(const Geometry& g, int dim, std::int64_t tap, std::int64_t& begin, s
   end = std::max(begin, end);
 }
 
-/// Calls `row(tap, position, pixel, begin, end)` for each tap of a channel and each of the rows: the positions from
-/// begin to end, of a row that starts at `position` of the block, see the pixels from `pixel` on, one stride further
-/// each.
+/// Calls `row(tap, position, pixel, begin, end)` for each tap of a channel and each of the rows: the
+/// positions from begin to end, of a row that starts at `position` of the block, see the pixels from `pixel`
+/// on, one stride further each.
 template <typename Row>
 void walk(const Geometry& g, Rows rows, Row&& row) {
   std::int64_t tap = 0;
@@ -74,17 +74,19 @@ void spread(const Geometry& g, Rows rows, const T* input, std::int64_t channels,
   const std::int64_t positions = rows.count * g.out[2];
   for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
     T* const base = columns + channel * g.taps() * positions;
-    walk(g, rows, [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
-                      std::int64_t end) {
-      T* const to = base + tap * positions + position;
-      std::fill(to, to + begin, T(0));
-      if (g.stride[2] == 1) {
-        if (end > begin) std::memcpy(to + begin, input + pixel, static_cast<std::size_t>(end - begin) * sizeof(T));
-      } else {
-        for (std::int64_t k = begin; k < end; ++k) to[k] = input[pixel + (k - begin) * g.stride[2]];
-      }
-      std::fill(to + end, to + g.out[2], T(0));
-    });
+    walk(g, rows,
+         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
+             std::int64_t end) {
+           T* const to = base + tap * positions + position;
+           std::fill(to, to + begin, T(0));
+           if (g.stride[2] == 1) {
+             if (end > begin)
+               std::memcpy(to + begin, input + pixel, static_cast<std::size_t>(end - begin) * sizeof(T));
+           } else {
+             for (std::int64_t k = begin; k < end; ++k) to[k] = input[pixel + (k - begin) * g.stride[2]];
+           }
+           std::fill(to + end, to + g.out[2], T(0));
+         });
   }
 }
 
@@ -94,11 +96,12 @@ void gather(const Geometry& g, const T* columns, std::int64_t channels, T* input
   const std::int64_t positions = g.positions();
   for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
     const T* const base = columns + channel * g.taps() * positions;
-    walk(g, g.rows(), [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
-                          std::int64_t end) {
-      const T* const from = base + tap * positions + position;
-      for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
-    });
+    walk(g, g.rows(),
+         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
+             std::int64_t end) {
+           const T* const from = base + tap * positions + position;
+           for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
+         });
   }
 }
 
@@ -113,14 +116,16 @@ bool pointwise(const Geometry& g) {
 std::int64_t rows_at_once(const Geometry& g, std::int64_t item) {
   constexpr std::int64_t most_bytes = 1 << 20;
   const std::int64_t row = g.in_channels / g.groups * g.taps() * g.out[2] * item;
-  return std::clamp(most_bytes / std::max(row, std::int64_t{1}), std::int64_t{1}, std::max(g.rows().count, std::int64_t{1}));
+  return std::clamp(most_bytes / std::max(row, std::int64_t{1}), std::int64_t{1},
+                    std::max(g.rows().count, std::int64_t{1}));
 }
 
 template <typename T>
 void forward(const Geometry& g, std::int32_t dtype, const T* input, const T* weight, T* output, T* columns) {
   const std::int64_t channels = g.in_channels / g.groups, filters = g.out_channels / g.groups;
   const std::int64_t taps = channels * g.taps(), positions = g.positions();
-  for (std::int64_t i = 0; i < g.batch * g.groups; ++i, input += channels * g.pixels(), output += filters * positions) {
+  for (std::int64_t i = 0; i < g.batch * g.groups;
+       ++i, input += channels * g.pixels(), output += filters * positions) {
     const Matrix left{const_cast<T*>(weight + (i % g.groups) * filters * taps), filters, taps, taps, 1};
     if (pointwise(g)) {
       const Matrix right{const_cast<T*>(input), taps, positions, positions, 1};
@@ -146,16 +151,17 @@ void depthwise(const Geometry& g, const T* input, const T* weight, T* output) {
     for (std::int64_t f = 0; f < filters; ++f, output += g.positions()) {
       const T* const taps = weight + ((i % g.groups) * filters + f) * g.taps();
       for (std::int64_t r = 0; r < g.rows().count; ++r)
-        walk(g, {r, 1}, [&](std::int64_t tap, std::int64_t, std::int64_t pixel, std::int64_t begin, std::int64_t end) {
-          T* const to = output + r * g.out[2] + begin;
-          const T* const from = input + pixel;
-          const T factor = taps[tap];
-          const std::int64_t count = end - begin, stride = g.stride[2];
-          if (stride == 1)
-            for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
-          else
-            for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k * stride];
-        });
+        walk(g, {r, 1},
+             [&](std::int64_t tap, std::int64_t, std::int64_t pixel, std::int64_t begin, std::int64_t end) {
+               T* const to = output + r * g.out[2] + begin;
+               const T* const from = input + pixel;
+               const T factor = taps[tap];
+               const std::int64_t count = end - begin, stride = g.stride[2];
+               if (stride == 1)
+                 for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
+               else
+                 for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k * stride];
+             });
     }
 }
 
@@ -189,7 +195,8 @@ void run(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input, c
   const T* const in = elements<T>(input);
   const T* const kernel = elements<T>(weight);
   T* const to = elements<T>(out);
-  fill<T>(out, bias, is_transposed ? g.in_channels : g.out_channels, is_transposed ? g.pixels() : g.positions());
+  fill<T>(out, bias, is_transposed ? g.in_channels : g.out_channels,
+          is_transposed ? g.pixels() : g.positions());
   if (!is_transposed && g.depthwise()) return depthwise(g, in, kernel, to);
   const std::int64_t rows = is_transposed ? g.rows().count : pointwise(g) ? 0 : rows_at_once(g, sizeof(T));
   const Scratch columns(out.dtype, g.in_channels / g.groups * g.taps() * rows * g.out[2]);
@@ -220,8 +227,8 @@ class Widened {
   AtenTensorOpaque* tensor_ = nullptr;
 };
 
-void run_widened(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input, const AtenTensorOpaque& weight,
-                 const AtenTensorOpaque* bias, AtenTensorOpaque& out) {
+void run_widened(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input,
+                 const AtenTensorOpaque& weight, const AtenTensorOpaque* bias, AtenTensorOpaque& out) {
   const Widened in(&input), kernel(&weight), added(bias), result(&out);
   run<float>(g, is_transposed, *in.get(), *kernel.get(), added.get(), *result.get());
   const float* const from = elements<float>(*result.get());

@@ -98,16 +98,19 @@ void run(const Bags& bags, AtenTensorOpaque& out, AtenTensorOpaque& bag_of, Aten
 
 }  // namespace
 
-AOTITorchError aoti_torch_cpu__embedding_bag(AtenTensorHandle weight, AtenTensorHandle indices, AtenTensorHandle offsets,
-                                             int32_t, int64_t mode, int32_t, AtenTensorHandle* per_sample_weights,
-                                             int32_t include_last_offset, int64_t padding_idx, AtenTensorHandle* ret0,
-                                             AtenTensorHandle* ret1, AtenTensorHandle* ret2, AtenTensorHandle* ret3) {
+AOTITorchError aoti_torch_cpu__embedding_bag(AtenTensorHandle weight, AtenTensorHandle indices,
+                                             AtenTensorHandle offsets, int32_t, int64_t mode, int32_t,
+                                             AtenTensorHandle* per_sample_weights,
+                                             int32_t include_last_offset, int64_t padding_idx,
+                                             AtenTensorHandle* ret0, AtenTensorHandle* ret1,
+                                             AtenTensorHandle* ret2, AtenTensorHandle* ret3) {
   return guarded([&] {
     const std::int64_t starts = offsets->sizes[0], count = starts - (include_last_offset != 0 ? 1 : 0);
     const std::int64_t columns = weight->sizes[1];
     const AtenTensorOpaque* const scales = per_sample_weights != nullptr ? *per_sample_weights : nullptr;
-    const Bags bags{*weight, Numbers(*indices), Numbers(*offsets), indices->sizes[0], count, starts,
-                    mode, padding_idx, scales};
+    const Bags bags{
+        *weight, Numbers(*indices), Numbers(*offsets), indices->sizes[0], count, starts, mode, padding_idx,
+        scales};
     // Of the results but the first torch says no more than what its gradient needs; their sizes are the same.
     const bool plain = mode == sum && padding_idx < 0 && weight->strides[1] == 1 &&
                        (weight->dtype == kit::program::float32 || weight->dtype == kit::program::float16);
@@ -127,13 +130,12 @@ AOTITorchError aoti_torch_cpu__embedding_bag(AtenTensorHandle weight, AtenTensor
   });
 }
 
-AOTITorchError aoti_torch_cpu__embedding_bag_forward_only(AtenTensorHandle weight, AtenTensorHandle indices,
-                                                          AtenTensorHandle offsets, int32_t scale_grad_by_freq,
-                                                          int64_t mode, int32_t sparse,
-                                                          AtenTensorHandle* per_sample_weights,
-                                                          int32_t include_last_offset, int64_t padding_idx,
-                                                          AtenTensorHandle* ret0, AtenTensorHandle* ret1,
-                                                          AtenTensorHandle* ret2, AtenTensorHandle* ret3) {
-  return aoti_torch_cpu__embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse, per_sample_weights,
-                                       include_last_offset, padding_idx, ret0, ret1, ret2, ret3);
+AOTITorchError aoti_torch_cpu__embedding_bag_forward_only(
+    AtenTensorHandle weight, AtenTensorHandle indices, AtenTensorHandle offsets, int32_t scale_grad_by_freq,
+    int64_t mode, int32_t sparse, AtenTensorHandle* per_sample_weights, int32_t include_last_offset,
+    int64_t padding_idx, AtenTensorHandle* ret0, AtenTensorHandle* ret1, AtenTensorHandle* ret2,
+    AtenTensorHandle* ret3) {
+  return aoti_torch_cpu__embedding_bag(weight, indices, offsets, scale_grad_by_freq, mode, sparse,
+                                       per_sample_weights, include_last_offset, padding_idx, ret0, ret1, ret2,
+                                       ret3);
 }

@@ -62,7 +62,8 @@ Numbers strides_of(const Numbers& sizes) {
 }
 
 /// An index as positions; a mask as those where it is true, along each of its dimensions.
-void read(const AtenTensorOpaque& self, const AtenTensorOpaque& index, std::int32_t dim, std::vector<Positions>& all) {
+void read(const AtenTensorOpaque& self, const AtenTensorOpaque& index, std::int32_t dim,
+          std::vector<Positions>& all) {
   const Numbers shape(index.sizes, index.sizes + index.rank);
   if (index.dtype == boolean || index.dtype == uint8) {
     const std::size_t first = all.size();
@@ -71,15 +72,16 @@ void read(const AtenTensorOpaque& self, const AtenTensorOpaque& index, std::int3
       if (elements<std::uint8_t>(index)[offset_of(index, at)] == 0) return;
       for (std::size_t d = 0; d < at.size(); ++d) all[first + d].values.push_back(at[d]);
     });
-    for (std::size_t d = first; d < all.size(); ++d) all[d].shape[0] = static_cast<std::int64_t>(all[d].values.size());
+    for (std::size_t d = first; d < all.size(); ++d)
+      all[d].shape[0] = static_cast<std::int64_t>(all[d].values.size());
     return;
   }
   Positions result{dim, shape, {}};
   const std::int64_t range = self.sizes[dim];
   for_each_index(shape, [&](const Numbers& at) {
     const std::int64_t offset = offset_of(index, at);
-    std::int64_t value =
-        index.dtype == kit::program::int32 ? elements<std::int32_t>(index)[offset] : elements<std::int64_t>(index)[offset];
+    std::int64_t value = index.dtype == kit::program::int32 ? elements<std::int32_t>(index)[offset]
+                                                            : elements<std::int64_t>(index)[offset];
     if (value < -range || value >= range)
       throw std::runtime_error("the index " + std::to_string(value) + " is not in a dimension of size " +
                                std::to_string(range));
@@ -100,7 +102,8 @@ Numbers common_shape(const std::vector<Positions>& all) {
   return shape;
 }
 
-void put(AtenTensorOpaque& out, const std::vector<Positions>& all, const AtenTensorOpaque& values, bool accumulate) {
+void put(AtenTensorOpaque& out, const std::vector<Positions>& all, const AtenTensorOpaque& values,
+         bool accumulate) {
   const Numbers shape = common_shape(all);
   std::vector<Numbers> strides;
   std::vector<bool> indexed(static_cast<std::size_t>(out.rank), false);
@@ -110,7 +113,8 @@ void put(AtenTensorOpaque& out, const std::vector<Positions>& all, const AtenTen
     adjacent = adjacent && (i == 0 || all[i].dim == all[i - 1].dim + 1);
     strides.push_back(strides_of(all[i].shape));
   }
-  // The shape of what is written: the positions' where the indexed dimensions were, or in front if they are apart.
+  // The shape of what is written: the positions' where the indexed dimensions were, or in front if they are
+  // apart.
   const std::size_t front = adjacent && !all.empty() ? static_cast<std::size_t>(all[0].dim) : 0;
   Numbers written, other_strides;
   for (std::int32_t d = 0; d < out.rank; ++d) {
@@ -119,7 +123,8 @@ void put(AtenTensorOpaque& out, const std::vector<Positions>& all, const AtenTen
     other_strides.push_back(out.strides[d]);
   }
   written.insert(written.begin() + static_cast<std::ptrdiff_t>(front), shape.begin(), shape.end());
-  const Numbers sizes(values.sizes, values.sizes + values.rank), steps(values.strides, values.strides + values.rank);
+  const Numbers sizes(values.sizes, values.sizes + values.rank),
+      steps(values.strides, values.strides + values.rank);
   with_number(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     Numbers position(shape.size());
@@ -140,8 +145,9 @@ void put(AtenTensorOpaque& out, const std::vector<Positions>& all, const AtenTen
 
 }  // namespace
 
-AOTITorchError aoti_torch_index_put_out(AtenTensorHandle out, AtenTensorHandle self, const AtenTensorHandle* indices,
-                                        const uint32_t num_indices, const AtenTensorHandle values, bool accumulate) {
+AOTITorchError aoti_torch_index_put_out(AtenTensorHandle out, AtenTensorHandle self,
+                                        const AtenTensorHandle* indices, const uint32_t num_indices,
+                                        const AtenTensorHandle values, bool accumulate) {
   return guarded([&] {
     if (out->data() != self->data()) copy_elements(*self, *out);
     std::vector<Positions> all;
@@ -155,14 +161,16 @@ AOTITorchError aoti_torch_index_put_out(AtenTensorHandle out, AtenTensorHandle s
   });
 }
 
-AOTITorchError aoti_torch_cpu_index_put(AtenTensorHandle self, const AtenTensorHandle** indices, int64_t indices_len_,
-                                        AtenTensorHandle values, int32_t accumulate, AtenTensorHandle* ret0) {
+AOTITorchError aoti_torch_cpu_index_put(AtenTensorHandle self, const AtenTensorHandle** indices,
+                                        int64_t indices_len_, AtenTensorHandle values, int32_t accumulate,
+                                        AtenTensorHandle* ret0) {
   *ret0 = nullptr;
   return guarded([&] {
     *ret0 = make_like(*self, self->dtype);
     copy_elements(*self, **ret0);
     std::vector<AtenTensorHandle> list;
-    for (std::int64_t i = 0; i < indices_len_; ++i) list.push_back(indices[i] != nullptr ? *indices[i] : nullptr);
+    for (std::int64_t i = 0; i < indices_len_; ++i)
+      list.push_back(indices[i] != nullptr ? *indices[i] : nullptr);
     if (aoti_torch_index_put_out(*ret0, *ret0, list.data(), static_cast<std::uint32_t>(list.size()), values,
                                  accumulate != 0) != AOTI_TORCH_SUCCESS)
       throw std::runtime_error(last_error());

@@ -2,7 +2,6 @@
 
 #include "matmul.h"
 
-#include <complex>
 #include <stdexcept>
 #include <type_traits>
 #include <vector>
@@ -162,10 +161,6 @@ void multiply(std::int32_t dtype, const Matrix& a, const Matrix& b, const Matrix
       return strided<float>(a, b, out, static_cast<float>(alpha), static_cast<float>(beta));
     case float64:
       return strided<double>(a, b, out, alpha, beta);
-    case complex64:
-      return strided<std::complex<float>>(a, b, out, static_cast<float>(alpha), static_cast<float>(beta));
-    case complex128:
-      return strided<std::complex<double>>(a, b, out, alpha, beta);
     case float16:
       return widened<c10::Half>(a, b, out, alpha, beta);
     case bfloat16:

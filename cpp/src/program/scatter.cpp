@@ -37,11 +37,12 @@ void for_each_place(const AtenTensorOpaque& out, std::int32_t dim, const AtenTen
       [&](std::int64_t at, std::int64_t to, std::int64_t from) {
         for (std::int64_t i = 0; i < count; ++i) {
           const std::int64_t entry = at + i * stride_of(index, dim);
-          const std::int64_t place =
-              index.dtype == kit::program::int32 ? elements<std::int32_t>(index)[entry] : elements<std::int64_t>(index)[entry];
+          const std::int64_t place = index.dtype == kit::program::int32
+                                         ? elements<std::int32_t>(index)[entry]
+                                         : elements<std::int64_t>(index)[entry];
           if (place < 0 || place >= range)
-            throw std::runtime_error("the index " + std::to_string(place) + " is not in a dimension of size " +
-                                     std::to_string(range));
+            throw std::runtime_error("the index " + std::to_string(place) +
+                                     " is not in a dimension of size " + std::to_string(range));
           function(to + place * stride_of(out, dim), from + i * stride_of(src, dim));
         }
       },
@@ -77,14 +78,16 @@ T combined(Reduce reduce, T old, T value) {
 }
 
 template <typename T>
-void scatter(AtenTensorOpaque& out, std::int32_t dim, const AtenTensorOpaque& index, const AtenTensorOpaque& src,
-             Reduce reduce, bool include_self) {
+void scatter(AtenTensorOpaque& out, std::int32_t dim, const AtenTensorOpaque& index,
+             const AtenTensorOpaque& src, Reduce reduce, bool include_self) {
   T* const to = elements<T>(out);
   const T* const from = elements<T>(src);
   if (!include_self)
-    for_each_place(out, dim, index, src, [&](std::int64_t at, std::int64_t) { to[at] = identity<T>(reduce); });
-  for_each_place(out, dim, index, src,
-                 [&](std::int64_t at, std::int64_t source) { to[at] = combined(reduce, to[at], from[source]); });
+    for_each_place(out, dim, index, src,
+                   [&](std::int64_t at, std::int64_t) { to[at] = identity<T>(reduce); });
+  for_each_place(out, dim, index, src, [&](std::int64_t at, std::int64_t source) {
+    to[at] = combined(reduce, to[at], from[source]);
+  });
   if (reduce != Reduce::mean) return;
   const std::int64_t item = item_size(out.dtype);
   const Scratch memory(kit::program::int64, out.storage_bytes / item + 1);
@@ -105,8 +108,8 @@ void scatter(AtenTensorOpaque& out, std::int32_t dim, const AtenTensorOpaque& in
   });
 }
 
-void run(AtenTensorHandle out, AtenTensorHandle self, int64_t dim, AtenTensorHandle index, AtenTensorHandle src,
-         Reduce reduce, bool include_self) {
+void run(AtenTensorHandle out, AtenTensorHandle self, int64_t dim, AtenTensorHandle index,
+         AtenTensorHandle src, Reduce reduce, bool include_self) {
   if (out->data() != self->data()) copy_elements(*self, *out);
   with_real(out->dtype, [&](auto zero) {
     scatter<decltype(zero)>(*out, wrapped(dim, out->rank), *index, *src, reduce, include_self);
@@ -115,8 +118,8 @@ void run(AtenTensorHandle out, AtenTensorHandle self, int64_t dim, AtenTensorHan
 
 }  // namespace
 
-AOTITorchError aoti_torch_scatter_out(AtenTensorHandle out, AtenTensorHandle self, int64_t dim, AtenTensorHandle index,
-                                      AtenTensorHandle src) {
+AOTITorchError aoti_torch_scatter_out(AtenTensorHandle out, AtenTensorHandle self, int64_t dim,
+                                      AtenTensorHandle index, AtenTensorHandle src) {
   return guarded([&] { run(out, self, dim, index, src, Reduce::none, true); });
 }
 
@@ -132,7 +135,7 @@ AOTITorchError aoti_torch_scatter_reduce_out(AtenTensorHandle out, AtenTensorHan
 }
 
 AOTITorchError aoti_torch_cpu_scatter_reduce_two_out(AtenTensorHandle out, AtenTensorHandle self, int64_t dim,
-                                                     AtenTensorHandle index, AtenTensorHandle src, const char* reduce,
-                                                     int32_t include_self) {
+                                                     AtenTensorHandle index, AtenTensorHandle src,
+                                                     const char* reduce, int32_t include_self) {
   return aoti_torch_scatter_reduce_out(out, self, dim, index, src, reduce, include_self);
 }

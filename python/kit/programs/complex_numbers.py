@@ -7,6 +7,7 @@ which is brought into the form that kit's own code has: over the last dimension.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def without_complex(program: torch.export.ExportedProgram) -> torch.export.Expor
     table = torch.export.default_decompositions()
     for operation, rule in _RULES.items():
         table[operation] = rule
-    done = program.run_decompositions(table)
+    done: torch.export.ExportedProgram = program.run_decompositions(table)
     graph = done.graph
     for node in list(graph.nodes):
         if node.target is aten.view_as_real.default and node.args[0].target is aten.view_as_complex.default:
@@ -43,7 +44,7 @@ def _complex_value(node: torch.fx.Node) -> bool:
 
 
 def _rule(*operations: Any, real: bool = False) -> Callable[[Rule], Rule]:
-    """Makes a function the rule for operations, where one of their arguments is complex, or with `real` always."""
+    """Makes a function the rule for operations where an argument is complex, or with `real` everywhere."""
 
     def register(function: Rule) -> Rule:
         def rule(*args: Any, **kwargs: Any) -> Any:
@@ -62,35 +63,48 @@ def _is_complex(value: Any) -> bool:
     return isinstance(value, complex) or (isinstance(value, Tensor) and value.is_complex())
 
 
-def _pair(value: Any, like: Tensor) -> tuple[Any, Any]:
-    """The real and the imaginary part; of a real number too, for 0 times infinity counts."""
-    if isinstance(value, Tensor):
-        if value.is_complex():
-            both = aten.view_as_real(value)
-            return aten.select(both, -1, 0), aten.select(both, -1, 1)
-        real = value.to(_real_dtype(like))
+def _pair(value: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The real and the imaginary part, of a real dtype; of a real number too, for 0 times infinity counts."""
+    if not isinstance(value, Tensor):
+        whole = complex(value)
+        return torch.full((), whole.real, dtype=dtype), torch.full((), whole.imag, dtype=dtype)
+    if not value.is_complex():
+        real = value.to(dtype)
         return real, torch.zeros_like(real)
-    return (value.real, value.imag) if isinstance(value, complex) else (value, 0.0)
+    both = aten.view_as_real(value)
+    return aten.select(both, -1, 0).to(dtype), aten.select(both, -1, 1).to(dtype)
 
 
-def _pairs(one: Any, other: Any) -> tuple[Any, Any, Any, Any]:
-    like = next(value for value in (one, other) if isinstance(value, Tensor) and value.is_complex())
-    return (*_pair(one, like), *_pair(other, like))
+def _own_pair(value: Tensor) -> tuple[Tensor, Tensor]:
+    return _pair(value, _real_of(value.dtype))
 
 
-def _real_dtype(tensor: Tensor) -> torch.dtype:
-    return torch.float64 if tensor.dtype == torch.complex128 else torch.float32
+def _pairs(one: Any, other: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    dtype = _real_of(torch.result_type(one, other))
+    return (*_pair(one, dtype), *_pair(other, dtype))
+
+
+def _real_of(dtype: torch.dtype) -> torch.dtype:
+    known = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
+    return known[dtype]
 
 
 def _joined(real: Tensor, imaginary: Tensor) -> Tensor:
-    real, imaginary = torch.broadcast_tensors(real, imaginary)
-    return aten.view_as_complex(aten.stack([real, imaginary], -1))
+    pair = aten.broadcast_tensors([real, imaginary])
+    result: Tensor = aten.view_as_complex(aten.stack(pair, -1))
+    return result
 
 
 @_rule(aten.mul.Tensor, aten.mul.Scalar)
 def _mul(one: Any, other: Any) -> Any:
     a, b, c, d = _pairs(one, other)
     return _joined(a * c - b * d, a * d + b * c)
+
+
+@_rule(aten.mm.default, aten.bmm.default)
+def _product(one: Tensor, other: Tensor) -> Any:
+    a, b, c, d = _pairs(one, other)
+    return _joined(a @ c - b @ d, a @ d + b @ c)
 
 
 @_rule(aten.add.Tensor, aten.add.Scalar)
@@ -108,7 +122,7 @@ def _sub(one: Any, other: Any, alpha: Any = 1) -> Any:
 @_rule(aten.div.Tensor, aten.div.Scalar)
 def _div(one: Any, other: Any) -> Any:
     """As torch divides, which is as numpy does: scaled by the larger part of the divisor."""
-    a, b, c, d = (x if isinstance(x, Tensor) else torch.tensor(x) for x in _pairs(one, other))
+    a, b, c, d = _pairs(one, other)
     by_real = c.abs() >= d.abs()
     large, small = torch.where(by_real, c, d), torch.where(by_real, d, c)
     ratio = small / large
@@ -121,18 +135,18 @@ def _div(one: Any, other: Any) -> Any:
 
 @_rule(aten._conj.default, aten._conj_physical.default, aten.conj_physical.default)
 def _conj(value: Tensor) -> Any:
-    real, imaginary = _pair(value, value)
+    real, imaginary = _own_pair(value)
     return _joined(real, -imaginary)
 
 
 @_rule(aten.abs.default)
 def _abs(value: Tensor) -> Any:
-    return torch.hypot(*_pair(value, value))
+    return torch.hypot(*_own_pair(value))
 
 
 @_rule(aten.angle.default)
 def _angle(value: Tensor) -> Any:
-    real, imaginary = _pair(value, value)
+    real, imaginary = _own_pair(value)
     return torch.atan2(imaginary, real)
 
 
@@ -168,16 +182,8 @@ def _register_same_for_both() -> None:
         _rule(operation.default)(
             lambda value, shape, op=operation, **_rest: _as_pairs(op, value, [*shape, 2])
         )
-    for operation in (aten.sum.dim_IntList, aten.mean.dim):
-        _rule(operation)(
-            lambda value, dims, keep=False, op=operation, **_rest: _as_pairs(
-                op, value, _dims(value, dims), keep
-            )
-        )
-    for operation in (aten.select.int, aten.slice.Tensor, aten.squeeze.dim, aten.index_select.default):
-        _rule(operation)(
-            lambda value, dim=0, *rest, op=operation: _as_pairs(op, value, *_dims(value, [dim]), *rest)
-        )
+    for along in (aten.select.int, aten.slice.Tensor, aten.squeeze.dim, aten.index_select.default):
+        _rule(along)(lambda value, dim=0, *rest, op=along: _as_pairs(op, value, *_dims(value, [dim]), *rest))
     _rule(aten.transpose.int)(
         lambda value, one, other: _as_pairs(aten.transpose, value, *_dims(value, [one, other]))
     )
@@ -193,14 +199,34 @@ def _register_same_for_both() -> None:
 _register_same_for_both()
 
 
-@_rule(aten.sum.default)
-def _sum(value: Tensor) -> Any:
-    return _as_pairs(aten.sum.dim_IntList, value, list(range(value.dim())))
+@_rule(aten._to_copy.default, real=True)
+def _to_copy(value: Tensor, dtype: torch.dtype | None = None, **_layout: Any) -> Any:
+    wanted = dtype or value.dtype
+    if wanted.is_complex:
+        return _joined(*_pair(value, _real_of(wanted)))
+    return _own_pair(value)[0].to(wanted) if value.is_complex() else NotImplemented
+
+
+@_rule(aten.sum.default, aten.sum.dim_IntList)
+def _sum(
+    value: Tensor, dims: Sequence[int] = (), keep: bool = False, dtype: torch.dtype | None = None
+) -> Any:
+    wanted = value if dtype is None else value.to(dtype)
+    return _as_pairs(aten.sum.dim_IntList, wanted, _dims(value, dims), keep)
+
+
+@_rule(aten.mean.default, aten.mean.dim)
+def _mean(
+    value: Tensor, dims: Sequence[int] = (), keep: bool = False, dtype: torch.dtype | None = None
+) -> Any:
+    wanted = value if dtype is None else value.to(dtype)
+    return _as_pairs(aten.mean.dim, wanted, _dims(value, dims), keep)
 
 
 @_rule(aten.cat.default)
 def _cat(values: Sequence[Tensor], dim: int = 0) -> Any:
-    parts = [torch.stack(_pair(one, values[0]), -1) for one in values]
+    dtype = _real_of(functools.reduce(torch.promote_types, (one.dtype for one in values)))
+    parts = [torch.stack(_pair(one, dtype), -1) for one in values]
     return aten.view_as_complex(aten.cat(parts, dim % values[0].dim()))
 
 

@@ -86,9 +86,27 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
                 f"torch's Inductor, which compiled programs are made with, refuses the model: "
                 f"{one_line(error)}; export the program torchscript alone, or change the model"
             ) from error
+    _check_sizes(program)
     if len(found) != 1:
         raise InternalError(f"Inductor generated {len(found)} models where one was expected")
     return found[0]
+
+
+def _check_sizes(program: torch.export.ExportedProgram) -> None:
+    """Raise TraceError for a size that varies, if Inductor has taken it for that of the example."""
+    for node in program.graph.nodes:
+        value = node.meta.get("val")
+        if node.op != "placeholder" or not isinstance(value, Tensor):
+            continue
+        sizes: list[Any] = list(value.shape)
+        for dim, size in enumerate(sizes):
+            only = size.node.maybe_as_int() if isinstance(size, torch.SymInt) else None
+            if only is not None:
+                raise TraceError(
+                    "torch's Inductor, which compiled programs are made with, would make the program for one "
+                    f"size alone: {only} of dimension {dim} of input {node.name.rpartition('_')[2]}; fix "
+                    "that size, or export the program torchscript alone"
+                )
 
 
 def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
