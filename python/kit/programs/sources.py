@@ -92,11 +92,11 @@ def _source(node: Node) -> tuple[str, int, str] | None:
 @cache
 def _name(path: str) -> str:
     """The name of the module that a file was imported as, written as a path; else the name of the file."""
-    real = os.path.realpath(path)
+    real, last = os.path.realpath(path), os.path.basename(path)
     names = [
         name
         for name, module in list(sys.modules.items())
-        if name != "__main__" and _file(module) and os.path.realpath(_file(module)) == real
+        if name != "__main__" and _file(module).endswith(last) and os.path.realpath(_file(module)) == real
     ]
     if not names:
         return os.path.basename(path)
