@@ -29,7 +29,7 @@ class Running:
 
 def run_native(predictor: Path, archive: Path, rows: str) -> Running:
     """Run `predictor` on rows of CSV, and look at it before its input ends."""
-    command = [predictor, "run", archive, "--input", "-", "--format", "csv", "--batch", "1"]
+    command: list[str | Path] = [predictor, "run", archive, "--input", "-", "--format", "csv", "--batch", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -104,7 +104,7 @@ def test_parity_table_names_every_way(root: Path, predictor_path: Path, mlp: Exp
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    for way in ("eager", "traced", "predictor", "binding"):
+    for way in ("eager", "traced", "predictor", "torchscript (C++)"):
         assert way in done.stdout
     assert "agrees; largest difference: 0 (bit-equal)" in done.stdout
 

@@ -77,7 +77,10 @@ def test_the_table_shows_values_side_by_side() -> None:
 
 
 def test_ways_that_ran_several_times_are_compared_run_by_run() -> None:
-    runs = {"torchscript (C++)": (EQUAL, CLOSE, CLOSE), "native (C++)": (CLOSE, CLOSE, CLOSE)}
+    runs: dict[str, tuple[Difference, ...]] = {
+        "torchscript (C++)": (EQUAL, CLOSE, CLOSE),
+        "native (C++)": (CLOSE, CLOSE, CLOSE),
+    }
     rows = tuple(Row(case, "y", "float32[3]", dict.fromkeys(runs, CLOSE), {}, runs=runs) for case in (0, 1))
     lines = str(ParityReport("model.pt", tuple(runs), 2, rows, "eager")).splitlines()
     assert lines[7:12] == [

@@ -21,6 +21,7 @@ from kit.exporter import export_with_report
 from kit.guard import guarded
 from kit.prove import prepare
 from kit.recipe import Recipe
+from kit.replay import predict_with
 from kit.report import Difference, ParityReport
 from kit.state import evaluating
 
@@ -112,7 +113,7 @@ def test_cpp_that_computes_something_else_is_a_parity_error(
 
 
 def test_cpp_is_compared_on_what_is_not_stored_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = kit.prove.predict_with
+    original = predict_with
     monkeypatch.setattr(kit.prove, "predict_with", lambda *args: [one + 1 for one in original(*args)])
     with pytest.raises(
         ParityError, match=r"^random values \(batch = 64\), output 'output': torchscript \(C\+\+\) differs"

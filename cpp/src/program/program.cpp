@@ -208,7 +208,8 @@ void KitProgram::run(const KitTensor* inputs, const KitTensor* outputs) {
     if (std::find(results.begin(), results.begin() + i, results[i]) == results.begin() + i) continue;
     const AtenTensorHandle same = results[i];
     results[i] = nullptr;
-    if (aoti_torch_new_tensor_handle(same, &results[i]) != AOTI_TORCH_SUCCESS) throw std::runtime_error(last_error());
+    if (aoti_torch_new_tensor_handle(same, &results[i]) != AOTI_TORCH_SUCCESS)
+      throw std::runtime_error(last_error());
   }
 
   const auto in_place = [&](std::size_t i) {

@@ -136,7 +136,8 @@ namespace {
 
 std::string described(const AtenTensorOpaque& tensor) {
   std::string result = "a tensor of dtype " + std::to_string(tensor.dtype) + " and shape [";
-  for (std::int32_t i = 0; i < tensor.rank; ++i) result += (i == 0 ? "" : ", ") + std::to_string(tensor.sizes[i]);
+  for (std::int32_t i = 0; i < tensor.rank; ++i)
+    result += (i == 0 ? "" : ", ") + std::to_string(tensor.sizes[i]);
   return result + "]";
 }
 
