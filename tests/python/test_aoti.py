@@ -202,7 +202,6 @@ def test_a_compiler_that_fails_leaves_its_log(tmp_path: Path, monkeypatch: pytes
     )
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(compiler),))
     monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UnavailableError, match=r"error: out of patience; its log is .*failed-.*\.log"):
         compile_method(*simple(nn.Tanh()), "x86-64-v2")
