@@ -18,6 +18,10 @@ using Action = std::function<void()>;
 void add_run(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+
+/// What `bench` runs in fresh processes. `entered` is when main was entered, in seconds of the steady clock.
+void add_bench_start(CLI::App& app, Action& action, double entered);
 
 /// Adds the options that set fields of the configuration, but for the number of threads.
 void add_configuration(CLI::App& command, Configuration& configuration);

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -23,11 +24,14 @@ constexpr const char* footer =
     "  predictor inspect model.pt                        what the model takes and gives\n"
     "  predictor verify model.pt                         does it still compute what it should?\n"
     "  predictor run model.pt --input points.csv         predictions for each line of a table\n"
+    "  predictor bench model.pt                          how fast is it?\n"
     "\n"
     "Exit codes: 0 it worked, 1 a fault of kit, 2 wrong command line, 3 bad archive, 4 bad input,\n"
-    "5 outputs differ from the golden cases, 6 this host lacks the engine, the device or room on the disk.\n";
+    "5 outputs differ from the golden cases, or bench finds a figure beyond --fail-above,\n"
+    "6 this host lacks the engine, the device or room on the disk.\n";
 
-void run(int argc, char** argv) {
+/// `entered` is when the process had come to main.
+void run(int argc, char** argv, double entered) {
   CLI::App app(description, "predictor");
   app.footer(footer);
   app.set_version_flag("--version", std::string("predictor ") + kit::version);
@@ -35,6 +39,8 @@ void run(int argc, char** argv) {
   kit::predictor::add_run(app, action);
   kit::predictor::add_verify(app, action);
   kit::predictor::add_inspect(app, action);
+  kit::predictor::add_bench(app, action);
+  kit::predictor::add_bench_start(app, action, entered);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -52,18 +58,20 @@ void run(int argc, char** argv) {
   }
   if (!action)
     throw kit::Error(kit::ErrorCode::usage,
-                     "a command is missing: run, verify or inspect; see predictor --help");
+                     "a command is missing: run, verify, inspect or bench; see predictor --help");
   action();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  const double entered =
+      std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   // A reader that has enough, such as head, ends us as it ends other tools, even if our parent ignores the
   // signal.
   std::signal(SIGPIPE, SIG_DFL);
   try {
-    run(argc, argv);
+    run(argc, argv, entered);
     return 0;
   } catch (const kit::Error& error) {
     report("error", error.what());

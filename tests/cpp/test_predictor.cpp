@@ -99,7 +99,7 @@ TEST_F(Predictor, HelpsAndTellsItsVersion) {
 
 TEST_F(Predictor, AWrongCommandLineIsCodeTwo) {
   dir.write("points.csv", points_csv(3));
-  refuse(2, "", {"run, verify or inspect"});
+  refuse(2, "", {"run, verify, inspect or bench"});
   refuse(2, "frob", {"frob"});
   refuse(2, "run", {"MODEL is required", "run --help"});
   refuse(2, "run " + mlp, {"--input"});
