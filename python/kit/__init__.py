@@ -7,6 +7,7 @@
     kit.verify("model.pt")                            replay its golden cases
     kit.parity("recipe.py:recipe", "model.pt")        compare every way to run it with the eager model
     kit.layers("recipe.py:recipe", "model.pt")        find the submodule that differs
+    kit.bench("model.pt")                             measure start, latency, throughput and memory
     kit.bisect_fusion("model.pt")                     find the operation that fusion makes differ
     kit.inspect("model.pt")                           see what it holds
     kit.extract("model.pt", "model.so")               take a program out, to run it without kit
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kit.adopting import adopt
     from kit.archive import Archive
+    from kit.benching import BenchReport, bench
     from kit.bisecting import Bisection, bisect_fusion
     from kit.compare import Tolerance
     from kit.configuration import Configuration
@@ -54,6 +56,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Archive": "archive",
+    "BenchReport": "benching",
     "Bisection": "bisecting",
     "Configuration": "configuration",
     "ArchiveError": "errors",
@@ -79,6 +82,7 @@ _HOME = {
     "UnavailableError": "errors",
     "UsageError": "errors",
     "adopt": "adopting",
+    "bench": "benching",
     "bisect_fusion": "bisecting",
     "export": "exporter",
     "extract": "extracting",
@@ -93,6 +97,7 @@ _HOME = {
 
 __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "adopt",
+    "bench",
     "bisect_fusion",
     "export",
     "extract",
@@ -103,6 +108,7 @@ __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "parity",
     "verify",
     "Archive",
+    "BenchReport",
     "Bisection",
     "Configuration",
     "Difference",

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from kit import __version__
 from kit import commands as run
+from kit.cli_bench import add_bench_options
 from kit.cli_configuration import add_configuration
 from kit.errors import ArchiveWarning, Error, UsageError
 
@@ -92,6 +93,7 @@ def _parser(prog: str, bisecting: bool = False) -> argparse.ArgumentParser:
         _add_bisect(commands)
     else:
         _add_parity(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -313,6 +315,18 @@ def _add_bisect(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_configuration(parser)
     _finish(parser, run.bisect)
+
+
+def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure start, latency, throughput and memory",
+        description="Measure with predictor how an archive starts in fresh processes, latency, throughput "
+        "and memory, and the latency of a call from Python. predictor bench --help says how. Exit code 5 "
+        "if a figure is beyond the limit of a comparison.",
+    )
+    add_bench_options(parser)
+    _finish(parser, run.bench)
 
 
 def _add_way(parser: argparse.ArgumentParser) -> None:

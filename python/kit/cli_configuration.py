@@ -7,8 +7,8 @@ import argparse
 from kit.configuration import EXECUTORS, Configuration
 
 
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add the options; `configuration_of` reads them."""
+def add_configuration(parser: argparse.ArgumentParser, threads: str = "--threads") -> None:
+    """Add the options; `configuration_of` reads them. `threads` is the one for those within an operation."""
     group = parser.add_argument_group("how the TorchScript engine runs (else as the archive recommends)")
     group.add_argument(
         "--fusion",
@@ -27,12 +27,13 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
         help="fold the weights in as constants, or not (the default)",
     )
     for option, text in (
-        ("--threads", "threads within an operation"),
+        (threads, "threads within an operation"),
         ("--interop-threads", "threads between operations"),
         ("--static-depth", "for how many sizes a fused kernel of its own is compiled; 2, if not given"),
         ("--dynamic-depth", "how often one for varying sizes is compiled after that; 10, if not given"),
     ):
-        group.add_argument(option, type=int, metavar="N", help=text)
+        name = "threads" if option == threads else option.removeprefix("--").replace("-", "_")
+        group.add_argument(option, type=int, dest=name, metavar="N", help=text)
 
 
 def configuration_of(arguments: argparse.Namespace) -> Configuration:

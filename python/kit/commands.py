@@ -128,6 +128,29 @@ def verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def bench(options: argparse.Namespace) -> int:
+    """Print what was measured; ParityError if a figure is beyond the limit of a comparison."""
+    from kit.benching import bench
+
+    report = bench(
+        options.archive,
+        engine=options.engine,
+        target=options.target,
+        device=options.device,
+        method=options.method,
+        batches=options.batches,
+        threads=options.callers,
+        seconds=options.seconds,
+        starts=options.starts,
+        configuration=configuration_of(options),
+        compare=options.compare,
+        fail_above=options.fail_above,
+    )
+    say(report.to_json() if options.json else str(report).rstrip("\n"))
+    report.raise_for_failure()
+    return 0
+
+
 def bisect(options: argparse.Namespace) -> int:
     """Print what makes fused outputs differ; ParityError if something does."""
     from kit.bisecting import bisect_fusion

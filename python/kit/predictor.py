@@ -70,7 +70,7 @@ def run_predictor(
         command += [] if seed is None else ["--seed", str(seed)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise _error(done)
+            raise error_of(done)
         return safetensors.torch.load_file(result)
 
 
@@ -86,7 +86,8 @@ def configuration_options(configuration: Configuration) -> list[str]:
     return options
 
 
-def _error(done: subprocess.CompletedProcess[str]) -> errors.Error:
+def error_of(done: subprocess.CompletedProcess[str]) -> errors.Error:
+    """The error that predictor ended with: of its exit code, with its message."""
     message = done.stderr.strip().splitlines()
     text = message[-1].removeprefix("predictor: error: ") if message else "it wrote no message"
     for kind in errors.Error.__subclasses__():
