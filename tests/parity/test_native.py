@@ -1,0 +1,94 @@
+"""Native programs compute what the eager model computes: operations one by one, and models of the zoo.
+
+`tools/programs.py` does the same for the whole zoo and for published architectures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import kit
+from kit.errors import TraceError
+from tests.parity.operations import OPERATIONS
+from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
+from tests.parity.zoo import ZOO
+
+# What the operations do not show: loops over time, 16 bits, convolutions of several layers, an output that is an
+# input, several dims. A program takes some ten seconds to compile, so these are few.
+MODELS = ("cross_attention", "float16", "lstm", "output_is_input", "residual_blocks")
+TARGETS = ("x86-64-v2", "x86-64-v4")
+
+
+def exported(recipe: kit.Recipe, path: Path, target: str) -> Exported:
+    """The export itself compares the golden cases, thrice each, and further ones."""
+    kit.export(recipe, path=path, programs=("native",), targets=(target,))
+    return Exported(recipe, path, read_cases(path))
+
+
+def compare(exported: Exported, target: str) -> None:
+    """Without any of kit's own code for comparing."""
+    model = kit.load(exported.path, engine="native")
+    assert model.target == target
+    for run in range(3):
+        for index, (inputs, _) in enumerate(exported.cases):
+            args, kwargs = arguments(exported.recipe, inputs)
+            actual, expected = flat(model(*args, **kwargs)), flat(run_eager(exported, inputs))
+            for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
+                given = exported.recipe.tolerances.get(str(other.dtype).removeprefix("torch."))
+                rtol, atol = given or (None, None)
+                try:
+                    torch.testing.assert_close(
+                        one, other.resolve_conj(), rtol=rtol, atol=atol, equal_nan=True
+                    )
+                except AssertionError as error:
+                    raise AssertionError(f"run {run}, case {index}, output {number}: {error}") from None
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_operation(name: str, tmp_path: Path) -> None:
+    compare(exported(OPERATIONS[name](), tmp_path / "model.pt", "x86-64-v3"), "x86-64-v3")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name: str, tmp_path: Path) -> None:
+    compare(exported(ZOO[name](), tmp_path / "model.pt", "x86-64-v3"), "x86-64-v3")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIT_ISA", target)
+    made = exported(ZOO["transformer_encoder"](), tmp_path / "model.pt", target)
+    manifest = kit.inspect(made.path).manifest
+    assert manifest is not None
+    if not manifest.programs[-1].verified:
+        pytest.skip(f"this host cannot run {target}")
+    compare(made, target)
+
+
+class OwnWeight(nn.Module):
+    """x: float32[batch, 4, 9, 11]: as many filters as there are items."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(x[:1, :2], x[:, :2, :3, :3]).sum()
+
+
+def test_a_size_that_inductor_fixes_is_named(tmp_path: Path) -> None:
+    recipe = kit.Recipe(OwnWeight(), torch.randn(2, 4, 9, 11), dynamic={"x": {0: kit.Dim("batch", 1, 8)}})
+    with pytest.raises(TraceError, match=r"one size alone: 2 of dimension 0"):
+        kit.export(recipe, path=tmp_path / "model.pt", programs=("native",))
+
+
+class Inverse(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.inv(x) + torch.linalg.svdvals(x).sum()
+
+
+def test_what_is_refused_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    with pytest.raises(TraceError, match=r"no native form of aten\.\S+.*linalg_svd.*torchscript or aoti"):
+        kit.export(Inverse(), torch.eye(3) * 2, path=path, programs=("native",))
+    assert not path.exists()
