@@ -17,7 +17,7 @@ from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.zoo import ZOO
 
-# What the operations do not show: loops over time, 16 bits, convolutions of several layers, an output that is an
+# What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims. A program takes some ten seconds to compile, so these are few.
 MODELS = ("cross_attention", "float16", "lstm", "output_is_input", "residual_blocks")
 TARGETS = ("x86-64-v2", "x86-64-v4")
