@@ -168,6 +168,11 @@ class Convolutions(nn.Module):
             "float16": self.in_float16(x.half()),
             "of_a_transpose": self.plane["strided"](x.transpose(2, 3)),
             "channels_last": self.plane["plain"](last),
+            "from_and_to_channels_last": self.plane["depthwise"](
+                x.permute(0, 2, 3, 1).relu().permute(0, 3, 1, 2)
+            )
+            .permute(0, 2, 3, 1)
+            .softmax(-1),
             "weight_that_comes": functional.conv2d(x[:, :2], x[0].view(2, 2, 9, 11)[:, :, :3, :3]),
         }
 
