@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.errors import TraceError
+from kit.errors import ParityError, TraceError
 from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.zoo import ZOO
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims. A program takes some ten seconds to compile, so these are few.
-MODELS = ("cross_attention", "float16", "lstm", "output_is_input", "residual_blocks")
+MODELS = ("cross_attention", "empty_batch", "float16", "lstm", "output_is_input", "residual_blocks")
 TARGETS = ("x86-64-v2", "x86-64-v4")
 
 
@@ -85,6 +85,14 @@ def test_a_size_that_inductor_fixes_is_named(tmp_path: Path) -> None:
 class Inverse(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.linalg.inv(x) + torch.linalg.svdvals(x).sum()
+
+
+def test_a_sum_over_nothing_is_refused(tmp_path: Path) -> None:
+    """Where the outputs are empty, nothing is computed; here something would be."""
+    dynamic = {"x": {0: kit.Dim("batch", 0, 8)}}
+    with pytest.raises(ParityError, match=r"batch is 0, and output 'output' is not empty"):
+        kit.export(lambda x: x.sum(0), torch.ones(2, 3), tmp_path / "model.pt", ("native",), dynamic=dynamic)
+    kit.export(lambda x: x.sum(0), torch.ones(2, 3), tmp_path / "model.pt", dynamic=dynamic)
 
 
 def test_what_is_refused_is_named(tmp_path: Path) -> None:

@@ -98,6 +98,18 @@ void check(const char* kind, const info::Spec& spec, const KitTensor& tensor, Si
   if (tensor.data == nullptr && count != 0) refuse(kind, spec, tensor, "its data is null");
 }
 
+/// Whether a dim is 0 and so are the outputs. The generated code divides by sizes and must not see that one.
+bool nothing_to_compute(const Sizes& sizes, const KitTensor* outputs) {
+  const auto empty = std::find(sizes.begin(), sizes.begin() + info::dim_count, 0);
+  if (empty == sizes.begin() + info::dim_count) return false;
+  for (std::size_t i = 0; i < info::output_count; ++i)
+    if (std::find(outputs[i].shape, outputs[i].shape + outputs[i].ndim, 0) ==
+        outputs[i].shape + outputs[i].ndim)
+      throw InputFault(std::string(info::dims[empty - sizes.begin()].name) + " is 0, and output '" +
+                       info::outputs[i].name + "' is not empty: a native program does not compute that");
+  return true;
+}
+
 /// A view of what the caller gave.
 AtenTensorOpaque* view(Workspace& workspace, const KitTensor& given, const info::Spec& spec) {
   AtenTensorOpaque* const tensor = workspace.tensor();
@@ -173,9 +185,8 @@ void KitProgram::run(const KitTensor* inputs, const KitTensor* outputs) {
   Sizes sizes;
   sizes.fill(-1);
   for (std::size_t i = 0; i < info::input_count; ++i) check("input", info::inputs[i], inputs[i], sizes);
-  for (std::size_t i = 0; i < info::output_count; ++i) {
-    check("output", info::outputs[i], outputs[i], sizes);
-  }
+  for (std::size_t i = 0; i < info::output_count; ++i) check("output", info::outputs[i], outputs[i], sizes);
+  if (nothing_to_compute(sizes, outputs)) return;
 
   Call call(workspaces);
   Workspace& workspace = call.workspace();

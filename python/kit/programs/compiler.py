@@ -84,7 +84,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     compiler = check_compiler()
     key = "\n".join([_version(compiler), torch.__version__, target, *_COMMON, *_LINK, _EXPORTS])
     try:
-        with tempfile.TemporaryDirectory(prefix="kit-compile-") as name:
+        with tempfile.TemporaryDirectory(prefix="kit-compile-", ignore_cleanup_errors=True) as name:
             folder = Path(name).resolve()
 
             processes = _Processes(folder)
@@ -100,8 +100,14 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
                 ]
                 return cached("\0".join(parts), lambda: _compile(compiler, source, target, processes))
 
-            with ThreadPoolExecutor(os.cpu_count() or 1) as pool, processes:
+            pool = ThreadPoolExecutor(os.cpu_count() or 1)
+            try:
                 objects = list(pool.map(compiled, [*sources, *library]))
+            except BaseException:
+                processes.stop()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
             digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in objects)).hexdigest()
             return cached(
                 f"{key}\0link {len(sources)}\0{digest}",
@@ -124,12 +130,8 @@ class _Processes:
         self._stopped = False
         self._lock = Lock()
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind is None:
-            return
+    def stop(self) -> None:
+        """End those that run, and start no more."""
         with self._lock:
             self._stopped = True
             for process in self._running:

@@ -169,8 +169,6 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
     clear = getattr(utils, "clear_caches", None) or getattr(utils, "clear_inductor_caches", None)
     if clear is None:
         raise _unexpected("torch._inductor.utils cannot clear its caches")
-    clear()
-    stack.callback(clear)
     variables: dict[str, str | None] = {
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
@@ -181,6 +179,8 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
     before = {name: os.environ.get(name) for name in variables}
     stack.callback(_set_environment, before)
     _set_environment(variables)
+    clear()  # which asks for the folder of the cache, and makes it
+    stack.callback(clear)
 
 
 def _set_environment(variables: Mapping[str, str | None]) -> None:
