@@ -184,7 +184,7 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(
         "CXX", str(compiler(tmp_path, f"{version}; echo 'x.cpp:1: error: it is broken' >&2; exit 1"))
     )
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path))
     with pytest.raises(UnavailableError, match=r"error: it is broken; the whole log is in (\S+)$") as raised:
         kit.export(small, path=tmp_path / "model.pt", programs=("native",))
     log = Path(str(raised.value).rpartition(" ")[2])

@@ -28,8 +28,8 @@ struct Destination {
   std::uint64_t ordinal = 0;  ///< the allocation that became this output in the call before; 0 if not known
 };
 
-/// What one call at a time computes in. Tensors and memory are kept for the next call, so that once a model
-/// has been called with its largest sizes, a call allocates nothing.
+/// What one call at a time computes in. Tensors and their memory are kept for the next call, so that once
+/// a model has been called with its largest sizes, no more is made.
 ///
 /// The generated code allocates in the same order in each call. So the allocation that becomes an output is
 /// known after the first call, and from the second on it is answered with the caller's own memory: outputs

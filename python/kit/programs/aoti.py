@@ -15,7 +15,6 @@ import subprocess
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -273,15 +272,7 @@ def _place(program: ExportedProgram, target: str | None) -> str:
 
 def _failed(error: Any) -> UnavailableError:
     """What the compiler said is kept, for it is long."""
-    digest = hashlib.sha256(str(error).encode()).hexdigest()[:16]
-    folder = build_cache.folder()
-    log = folder / f"failed-{digest}.log"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        log.write_text(str(error))
-    except OSError:
-        log = Path(f"kit-compile-{digest}.log").absolute()
-        log.write_text(str(error))
+    log = build_cache.keep_log(str(error))
     lines = [line for line in error.output.splitlines() if "error" in line.lower()] or ["it gave no reason"]
     return UnavailableError(
         f"the C++ compiler failed: {lines[0].strip()}; its log is {log}: it may be another version than "

@@ -64,6 +64,20 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
         os.close(lock)
 
 
+def keep_log(text: str) -> Path:
+    """Keep what a compiler said when it failed, and tell where: in the folder, or if that cannot be written,
+    in the current one."""
+    name = f"failed-{hashlib.sha256(text.encode()).hexdigest()[:16]}.log"
+    log = folder() / name
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+    except OSError:
+        log = Path(name).absolute()
+        log.write_text(text)
+    return log
+
+
 def _note(error: Exception) -> None:
     _log.warning(
         "compiled programs are not kept: %s; set %s to a folder that can be written", error, VARIABLE

@@ -19,7 +19,7 @@ from typing import NoReturn
 import torch
 
 from kit.errors import UnavailableError
-from kit.programs.build_cache import cached
+from kit.programs.build_cache import cached, keep_log
 from kit.programs.inductor import check_compiler
 
 _EXPORTS = "{ global: kit_program_*; local: *; };\n"
@@ -203,9 +203,7 @@ def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Proce
 
 
 def _refuse(command: Sequence[str], status: int, printed: str, written: str) -> NoReturn:
-    handle, log = tempfile.mkstemp(prefix="kit-compile-", suffix=".log")
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{shlex.join(command)}\n\n{printed}{written}")
+    log = keep_log(f"{shlex.join(command)}\n\n{printed}{written}")
     errors = [line for line in written.splitlines() if "error" in line]
     said = errors[0].strip() if errors else f"it ended with status {status}"
     if "Eigen/" in said:
