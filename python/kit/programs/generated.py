@@ -17,6 +17,7 @@ from torch import Tensor
 from kit.errors import Error, InternalError, TraceError
 from kit.programs.complex_numbers import without_complex
 from kit.programs.inductor import compiling
+from kit.programs.products import products_by_size
 from kit.source import one_line
 
 _CONFIG: Mapping[str, Any] = {
@@ -29,8 +30,6 @@ _CONFIG: Mapping[str, Any] = {
     "max_autotune": True,  # this is what brings in the templates of matrix products
     "max_autotune_gemm_backends": "CPP,ATEN",
 }
-# What blocks of matrix products are made for: the sizes of the compiling host's caches must not count.
-_CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,7 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
         warnings.simplefilter("ignore")
         stack.enter_context(_quiet())
         stack.enter_context(_without_onednn())
-        stack.enter_context(_known_caches())
-        stack.enter_context(_first_choice())
+        stack.enter_context(products_by_size())
         found = stack.enter_context(_intercepted())
         try:
             with torch.no_grad():
@@ -142,30 +140,6 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 def _without_onednn() -> AbstractContextManager[None]:
     """Or the generated code would call torch's functions for it."""
     return _replaced(torch.backends.mkldnn, "enabled", False)
-
-
-def _known_caches() -> AbstractContextManager[None]:
-    original = torch.cpu.get_capabilities
-    return _replaced(torch.cpu, "get_capabilities", lambda: {**original(), **_CACHES})
-
-
-@contextmanager
-def _first_choice() -> Iterator[None]:
-    """Of several ways to compute a product take the template, if there is one, and do not measure: that would
-    give another program each time."""
-    from torch._inductor import select_algorithm
-
-    cache = select_algorithm.get_algorithm_selector_cache()
-
-    def choose(choices: list[Any]) -> list[Any]:
-        made = [one for one in choices if not isinstance(one, select_algorithm.ExternKernelCaller)]
-        return (made or choices)[:1]
-
-    cache.add_preprocessing_fn(choose)
-    try:
-        yield
-    finally:
-        cache.preprocessing_fns.remove(choose)
 
 
 @contextmanager

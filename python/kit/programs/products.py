@@ -1,0 +1,93 @@
+"""How Inductor's templates compute matrix products: chosen by their sizes, and not by measuring, which would
+give another program each time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+# What blocks are made for: the sizes of the compiling host's caches must not count.
+_CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
+
+
+@contextmanager
+def products_by_size() -> Iterator[None]:
+    """Within it, Inductor computes products with its templates where it can, in blocks that fit them."""
+    with ExitStack() as stack:
+        stack.enter_context(_known_caches())
+        stack.enter_context(_first_choice())
+        stack.enter_context(_least_padding())
+        yield
+
+
+@contextmanager
+def _known_caches() -> Iterator[None]:
+    original = torch.cpu.get_capabilities
+    setattr(torch.cpu, "get_capabilities", lambda: {**original(), **_CACHES})  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(torch.cpu, "get_capabilities", original)  # noqa: B010
+
+
+@contextmanager
+def _first_choice() -> Iterator[None]:
+    """Of several ways to compute a product take the template, if there is one, without measuring."""
+    from torch._inductor import select_algorithm
+
+    cache = select_algorithm.get_algorithm_selector_cache()
+
+    def choose(choices: list[Any]) -> list[Any]:
+        made = [one for one in choices if not isinstance(one, select_algorithm.ExternKernelCaller)]
+        return (made or choices)[:1]
+
+    cache.add_preprocessing_fn(choose)
+    try:
+        yield
+    finally:
+        cache.preprocessing_fns.remove(choose)
+
+
+@contextmanager
+def _least_padding() -> Iterator[None]:
+    """Of the blocks that a template knows take only the widths that add the fewest columns to a product.
+
+    Inductor prefers wide blocks: it computes 48 columns for a product that has one.
+    """
+    import torch._inductor.lowering  # noqa: F401  the next line alone would import in a circle
+    from torch._inductor.codegen.cpp_micro_gemm import micro_gemm_configs
+
+    before = dict(micro_gemm_configs)
+    for kind, known in before.items():
+        micro_gemm_configs[kind] = [dataclasses.replace(one, extra_check=_check(one, known)) for one in known]
+    try:
+        yield
+    finally:
+        micro_gemm_configs.update(before)
+
+
+def _check(own: Any, known: list[Any]) -> Callable[..., bool]:
+    """Inductor's own check of whether the blocks do for a product, and that no others of `known` for the same
+    numbers and instructions add fewer columns."""
+    allowed = own.extra_check
+    others = [one.register_blocking.block_n for one in known if _purpose(one) == _purpose(own)]
+
+    def check(config: Any, m: Any, n: Any, *rest: Any, **further: Any) -> bool:
+        if allowed is not None and not allowed(config, m, n, *rest, **further):
+            return False
+        return _padded(n, own.register_blocking.block_n) == min(_padded(n, width) for width in others)
+
+    return check
+
+
+def _purpose(config: Any) -> tuple[Any, ...]:
+    fields = ("input_dtype", "input2_dtype", "output_dtype", "compute_dtype", "vec_isa_cls", "extra_check")
+    return (*(getattr(config, field) for field in fields), config.register_blocking.block_k)
+
+
+def _padded(columns: Any, width: int) -> int:
+    return -(-int(columns) // width) * width
