@@ -23,7 +23,8 @@ class Configuration:
     executor: "profiling", the default, watches the first call of each size and compiles for what it saw;
         "simple" interprets the graph as it is, and fuses nothing.
     freeze: whether weights become constants and are folded; False by default.
-    threads: within an operation, 1 or more; by default as the process has.
+    threads: within an operation, 1 or more; by default as the process has. A native program divides the rows
+        of large calls among so many, where they do not depend on one another; by default it runs in one.
     interop_threads: between operations, 1 or more; a process can set it once.
     static_depth: for how many sizes a fused kernel of its own is compiled; 2 by default.
     dynamic_depth: how often one for varying sizes is compiled after that; 10 by default.

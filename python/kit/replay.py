@@ -31,6 +31,7 @@ from kit.state import evaluating, random_state_kept
 EAGER = "eager"
 TRACED = "traced in Python"
 PREDICTOR = "predictor (C++)"
+NATIVE = "native"
 RUNS = 3
 """How often each case runs in turn: a program that is compiled while it runs may differ from the 2nd on."""
 
@@ -250,8 +251,9 @@ def traced_in_python(path: str, device: str, method: str = FORWARD) -> Run:
 
 def _in_predictor(archive: Archive, method: Method, model: Model, device: str) -> Run:
     signature = method.signature
-    known = model.configuration
-    configuration = replace(known, threads=known.threads or torch.get_num_threads())
+    configuration = model.configuration
+    if model.engine != NATIVE and configuration.threads is None:
+        configuration = replace(configuration, threads=torch.get_num_threads())
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         named = dict(zip([spec.name for spec in signature.inputs], inputs, strict=True))

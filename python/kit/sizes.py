@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from kit.eager import Eager
@@ -51,8 +52,17 @@ def budget_of(eager: Eager, signature: Signature, generous: bool = False) -> Bud
     return Budget(example_sizes(signature.inputs, eager.inputs), count.total, *most)
 
 
+def operations_of(eager: Eager, tensors: Sequence[torch.Tensor]) -> int:
+    """About how much a call computes: floating-point operations, and four for each element of a result."""
+    with _FlopCount() as count:
+        eager.run(tensors, "a golden case")
+    operations: int = count.total + 4 * count.elements
+    return operations
+
+
 class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up what torch's formulas say of matrix products, convolutions and attention.
+    """Adds up what torch's formulas say of matrix products, convolutions and attention, and the elements of
+    all results.
 
     torch's own FlopCounterMode also takes other operations apart, for which it loads seconds of code.
     """
@@ -60,6 +70,7 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
+        self.elements = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -70,12 +81,23 @@ class _FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        self.elements += _made(result, (args, kwargs))
         formula = flop_registry.get(func._overloadpacket)
         if formula is not None:
             self.total += formula(*args, **(kwargs or {}), out_val=result)
         elif any(part in str(func) for part in _LAYERS):
             self.total += _work_of_layer([one for one in args if isinstance(one, torch.Tensor)])
         return result
+
+
+def _made(result: Any, arguments: Any) -> int:
+    """How many elements are computed: those of results that are no views of arguments."""
+    known = {one.untyped_storage()._cdata for one in tree_leaves(arguments) if isinstance(one, torch.Tensor)}
+    return sum(
+        one.numel()
+        for one in tree_leaves(result)
+        if isinstance(one, torch.Tensor) and one.untyped_storage()._cdata not in known
+    )
 
 
 def _work_of_layer(tensors: Sequence[torch.Tensor]) -> int:

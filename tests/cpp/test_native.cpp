@@ -1,5 +1,6 @@
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -256,6 +257,58 @@ TEST(Native, WhatFailsInTheProgramIsSaid) {
   expect_error(ErrorCode::input, "the model cannot compute these inputs: output 'y' does not fit", [&] {
     wrong.predict({pairs({1, 2})});
   });
+}
+
+/// One whose calls may be divided from 8 rows on, in parts of a single row.
+NativeArchive divisible(const std::string& rows_per_thread = "4") {
+  const auto program =
+      NativeProgram().replace("\"torch\": \"2.13.0\", \"constants\": [8]",
+                              "\"rows_per_thread\":" + rows_per_thread + ",\"constants\":[8]");
+  NativeArchive builder({"x86-64-v2"}, program);
+  builder.manifest["signature"]["dims"]["batch"]["max"] = 4096;
+  return builder;
+}
+
+TEST(Native, DividesRowsAmongThreads) {
+  const Archive archive = open(divisible());
+  const Model one = Model::load(archive);
+  const Model two = Model::load(archive, {.configuration = {.threads = 2}});
+  EXPECT_TRUE(two.warnings().empty());
+  std::vector<float> values(2 * 1000);
+  std::iota(values.begin(), values.end(), 1.0F);
+  for (const std::size_t rows : {1, 7, 8, 9, 1000}) {
+    const Tensor x = pairs({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(2 * rows)});
+    EXPECT_EQ(predict(two, x), predict(one, x)) << rows;
+    const auto height = static_cast<std::int64_t>(rows);
+    const Tensor turned(values.data(), DType::float32, {height, 2}, {1, height});
+    EXPECT_EQ(predict(two, turned), predict(one, turned)) << rows;
+  }
+}
+
+TEST(Native, EachPartIsACall) {
+  const Archive archive = open(divisible());
+  std::vector<float> values(2 * 8, 1.0F);
+  values[2 * 5] = -1;  // which fails in the first row of a call
+  const Tensor x = pairs(values);
+  EXPECT_NO_THROW(Model::load(archive).predict({x}));
+  const Model two = Model::load(archive, {.configuration = {.threads = 2}});
+  expect_error(ErrorCode::internal, "forward.so' failed: a fault", [&] { two.predict({x}); });
+  EXPECT_NO_THROW(two.predict({pairs({values.begin(), values.begin() + 14})}));
+}
+
+TEST(Native, SaysThatItsCallsCannotBeDivided) {
+  const Model model = Model::load(open(NativeArchive()), {.configuration = {.threads = 2}});
+  ASSERT_EQ(model.warnings().size(), 1U);
+  EXPECT_NE(model.warnings()[0].find("runs in one thread and not in 2: its calls cannot be divided"),
+            std::string::npos)
+      << model.warnings()[0];
+}
+
+TEST(Native, RefusesToBeDividedWithoutABatch) {
+  NativeArchive builder = divisible();
+  builder.manifest["signature"]["outputs"][0]["shape"] = {3, 2};
+  expect_refused(ErrorCode::archive, "the manifest names no dim to divide along", builder);
+  expect_refused(ErrorCode::archive, "'rows_per_thread' is 0", divisible("0"));
 }
 
 TEST(Native, HasNoGraph) {

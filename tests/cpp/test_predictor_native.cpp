@@ -29,7 +29,7 @@ TEST_F(PredictorNative, Runs) {
   const Outcome outcome = call("run model.pt --input in.csv -v");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.out, "y.0,y.1\n2,4\n6,8\n");
-  EXPECT_THAT(outcome.err, HasSubstr("predictor: runs native for x86-64-v2 on cpu\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("predictor: runs native for x86-64-v2 on cpu, 1 thread\n"));
   EXPECT_THAT(outcome.err, HasSubstr("note: native: made for x86-64-v3, and this host has x86-64-v2\n"));
   EXPECT_EQ(call("run model.pt --input in.csv --engine native").err, "");
 }
@@ -38,7 +38,9 @@ TEST_F(PredictorNative, SaysWhatDoesNotCount) {
   const Outcome outcome = call("run model.pt --input in.csv --freeze");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("warning: the native program for x86-64-v2 is run, for which '"));
-  EXPECT_EQ(call("run model.pt --input in.csv --threads 2").err, "");
+  EXPECT_THAT(call("run model.pt --input in.csv --threads 2").err, HasSubstr("cannot be divided"));
+  EXPECT_EQ(call("run model.pt --input in.csv --threads 1").err, "");
+  EXPECT_EQ(call("run model.pt --input in.csv --threads 0").err, "");
 }
 
 TEST_F(PredictorNative, AProgramBeyondTheHostIsCodeSix) {

@@ -25,8 +25,9 @@ struct Configuration {
   std::optional<Executor> executor = std::nullopt;  ///< profiling by default; simple fuses nothing
   std::optional<bool> freeze =
       std::nullopt;  ///< whether weights become constants and are folded; false by default
-  std::optional<int> threads =
-      std::nullopt;  ///< within an operation, 1 or more; as the process has by default
+  /// Within an operation, 1 or more; as the process has by default. A native program divides the rows of
+  /// large calls among so many, where they do not depend on one another; 1 by default.
+  std::optional<int> threads = std::nullopt;
   std::optional<int> interop_threads =
       std::nullopt;  ///< between operations, 1 or more; a process can set it once
   std::optional<int> static_depth =

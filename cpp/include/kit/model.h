@@ -33,7 +33,7 @@ struct Options {
   Engine engine = Engine::automatic;
   std::string device = "cpu";        ///< "cpu", "cuda" or "cuda:N"
   std::string method = "forward";    ///< which method of the model to load
-  Configuration configuration = {};  ///< how the TorchScript engine runs it
+  Configuration configuration = {};  ///< how the program is run
   bool warm_up = false;  ///< whether to call it with golden cases first: one of each of their sizes
   /// The sizes to warm up, by dim; those of all golden cases, if not given.
   std::map<std::string, std::vector<std::int64_t>> warm_up_sizes = {};
@@ -97,8 +97,8 @@ class Model {
   /// What the program in use was compiled for: "x86-64-v3", "cuda:sm_90"; "any" for TorchScript.
   const std::string& target() const noexcept;
 
-  /// How the TorchScript engine runs it: what was asked for, else what the archive recommends, else the
-  /// defaults. Empty for other engines.
+  /// How the engine runs it: what was asked for, else what the archive recommends, else the defaults. Engines
+  /// other than TorchScript know only the threads.
   const Configuration& configuration() const noexcept;
 
   /// The graph of the method at a stage. For `optimized` it is the one that is executed for inputs of the

@@ -62,8 +62,10 @@ enum {
 KIT_PROGRAM_API uint32_t kit_program_abi(void);
 
 /// What the program is, as JSON: "model", "method", "target" (the instruction set, as x86-64-v3), "torch",
-/// "signature" (as in the manifest of the archive) and "constants" (their sizes in bytes, in order). The text
-/// is the program's.
+/// "signature" (as in the manifest of the archive) and "constants" (their sizes in bytes, in order). With
+/// "rows_per_thread", no row of a batch depends on another: a call may be made as several, each with some of
+/// the rows of all inputs and outputs, at the same time if it pays; it does from about that number of rows on
+/// in each. The text is the program's.
 KIT_PROGRAM_API const char* kit_program_description(void);
 
 /// Makes a program that can be run. `constants` has as many entries as the description; they are not copied.

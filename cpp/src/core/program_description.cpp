@@ -14,6 +14,10 @@ ProgramDescription ProgramDescription::parse(std::string_view json, const std::s
     ProgramDescription result{fields::text(root, "method", what), fields::text(root, "target", what), {}};
     for (const fields::Json& size : fields::array(root, "constants", what))
       result.constants.push_back(static_cast<std::uint64_t>(fields::count(size, "the size of a constant")));
+    if (root.contains("rows_per_thread")) {
+      result.rows_per_thread = fields::count(root["rows_per_thread"], "'rows_per_thread'");
+      if (*result.rows_per_thread == 0) throw fields::Fault("'rows_per_thread' is 0");
+    }
     return result;
   } catch (const fields::Fault& fault) {
     reason = fault.what();

@@ -130,12 +130,15 @@ Model Model::load(const Archive& archive, const Options& options) {
   state->notes = std::move(choice.notes);
   state->log = options.log;
   const Configuration configuration = resolved(options.configuration, manifest, device);
-  if (choice.engine == Engine::torchscript)
+  if (choice.engine == Engine::torchscript) {
     state->configuration = configuration;
-  else
+  } else {
+    state->configuration.threads = configuration.threads;
     state->warnings = warnings_of(archive, choice, options);
+  }
   state->program.reset(
       engine_loader(choice.engine)(archive, choice.program, options.method, device, configuration));
+  for (std::string& warning : state->program->warnings()) state->warnings.push_back(std::move(warning));
   if (method != nullptr) {
     state->signature = method->signature;
     state->tolerances = method->tolerances;

@@ -9,7 +9,10 @@
 #include <kit/program.h>
 
 #include "core/program_description.h"
+#include "engines/division.h"
 #include "engines/memory_library.h"
+#include "engines/program_tensor.h"
+#include "engines/workers.h"
 
 namespace kit {
 namespace {
@@ -27,50 +30,6 @@ class Few {
   std::array<T, 8> small_;  // not set: only what is used is written
   std::vector<T> large_;
 };
-
-/// DLPack's code for the kind of number.
-std::uint8_t code_of(DType dtype) {
-  switch (dtype) {
-    case DType::boolean:
-      return 6;
-    case DType::uint8:
-    case DType::uint16:
-    case DType::uint32:
-    case DType::uint64:
-      return 1;
-    case DType::int8:
-    case DType::int16:
-    case DType::int32:
-    case DType::int64:
-      return 0;
-    case DType::bfloat16:
-      return 4;
-    case DType::float16:
-    case DType::float32:
-    case DType::float64:
-      return 2;
-    case DType::complex64:
-    case DType::complex128:
-      return 5;
-  }
-  return 2;
-}
-
-/// The tensor as the program takes it, for as long as the tensor lives. The program writes neither shape nor
-/// strides.
-KitTensor view(const Tensor& tensor) {
-  auto* strides = tensor.is_contiguous() ? nullptr : const_cast<std::int64_t*>(tensor.strides().data());
-  return {.data = tensor.data(),
-          .device_type = 1,
-          .device_id = 0,
-          .ndim = static_cast<std::int32_t>(tensor.rank()),
-          .dtype_code = code_of(tensor.dtype()),
-          .dtype_bits = static_cast<std::uint8_t>(8 * item_size(tensor.dtype())),
-          .dtype_lanes = 1,
-          .shape = const_cast<std::int64_t*>(tensor.shape().data()),
-          .strides = strides,
-          .byte_offset = 0};
-}
 
 /// The interface of kit/program.h, found in a library.
 struct Functions {
@@ -120,10 +79,13 @@ const std::string& digest_of(const Archive& archive, const std::string& member) 
 
 class Native final : public Program {
  public:
-  Native(const Archive& archive, const ProgramMethod& info, const Method& method, const std::string& target)
+  Native(const Archive& archive, const ProgramMethod& info, const Method& method, const std::string& target,
+         int threads)
       : archive_(archive),
         where_(archive.path() + ": its native program '" + info.member + "'"),
         signature_(method.signature),
+        threads_(threads),
+        workers_(static_cast<std::size_t>(threads)),
         library_(MemoryLibrary::shared(digest_of(archive, info.member), archive.member(info.member), where_)),
         functions_(*library_, where_),
         program_(nullptr, functions_.destroy) {
@@ -162,16 +124,42 @@ class Native final : public Program {
       outputs.push_back(Tensor::empty(*spec.dtype, shape_of(spec, inputs)));
       taken[outputs.size() - 1] = view(outputs.back());
     }
-    const int status =
-        functions_.run(program_.get(), given.data(), inputs.size(), taken.data(), outputs.size());
-    if (status != KIT_PROGRAM_OK) fail(status);
+    const std::int64_t rows = rows_per_thread_ ? inputs.front().shape().front() : 0;
+    if (threads_ > 1 && rows_per_thread_ && rows / *rows_per_thread_ > 1)
+      run_divided(given.data(), taken.data(), rows);
+    else
+      run_once(given.data(), taken.data());
     return outputs;
+  }
+
+  std::vector<std::string> warnings() const override {
+    if (threads_ == 1 || rows_per_thread_) return {};
+    return {where_ + " runs in one thread and not in " + std::to_string(threads_) +
+            ": its calls cannot be divided, because it has no dim that leads all inputs and outputs, or its "
+            "rows may depend on one another"};
   }
 
   /// Nothing is ever random in a native program.
   void seed(std::uint64_t /*seed*/) const override {}
 
  private:
+  void run_once(const KitTensor* inputs, const KitTensor* outputs) const {
+    const int status =
+        functions_.run(program_.get(), inputs, signature_.inputs.size(), outputs, signature_.outputs.size());
+    if (status != KIT_PROGRAM_OK) fail(status);
+  }
+
+  /// The same for parts of the rows, at the same time.
+  void run_divided(const KitTensor* inputs, const KitTensor* outputs, std::int64_t rows) const {
+    const Division division = divide(rows, *rows_per_thread_, least_rows_, threads_);
+    workers_.run(division.threads, division.parts(), [&](std::size_t i) {
+      const Rows part{division.starts[i], division.starts[i + 1]};
+      const Parts given(inputs, signature_.inputs.size(), part);
+      const Parts taken(outputs, signature_.outputs.size(), part);
+      run_once(given.data(), taken.data());
+    });
+  }
+
   /// Where the size of a dim is to be seen.
   struct Place {
     std::size_t input = 0;
@@ -192,6 +180,11 @@ class Native final : public Program {
     if (description.target != target)
       refuse("for " + description.target + ", and the manifest says " + target);
     if (description.constants != sizes) refuse("of other constants than the manifest says");
+    const Dim* const batch = signature_.batch();
+    if (description.rows_per_thread && batch == nullptr)
+      refuse("one whose calls can be divided, and the manifest names no dim to divide along");
+    rows_per_thread_ = description.rows_per_thread;
+    if (batch != nullptr) least_rows_ = std::max<std::int64_t>(1, batch->min);
   }
 
   void find_dims() {
@@ -247,8 +240,12 @@ class Native final : public Program {
   Archive archive_;
   std::string where_;
   Signature signature_;
-  std::vector<Place> places_;   ///< by dim
-  std::vector<Tensor> copies_;  ///< of constants that are not aligned
+  int threads_;
+  mutable Workers workers_;
+  std::optional<std::int64_t> rows_per_thread_;  ///< set if calls can be divided, to 1 or more
+  std::int64_t least_rows_ = 1;                  ///< that a call may have
+  std::vector<Place> places_;                    ///< by dim
+  std::vector<Tensor> copies_;                   ///< of constants that are not aligned
   std::shared_ptr<const MemoryLibrary> library_;
   Functions functions_;
   std::unique_ptr<KitProgram, decltype(&kit_program_destroy)> program_;
@@ -257,12 +254,13 @@ class Native final : public Program {
 }  // namespace
 
 Program* load_native(const Archive& archive, const ProgramInfo& info, const std::string& method,
-                     const Device& device, const Configuration& /*configuration*/) {
+                     const Device& device, const Configuration& configuration) {
   if (device.kind != Device::Kind::cpu)
     throw Error(ErrorCode::unavailable, archive.path() +
                                             ": a native program runs on the CPU, and the device is " +
                                             device.str() + "; give --device cpu");
-  return new Native(archive, info.methods.at(method), archive.manifest()->method(method), info.target);
+  return new Native(archive, info.methods.at(method), archive.manifest()->method(method), info.target,
+                    configuration.threads.value_or(1));
 }
 
 }  // namespace kit

@@ -33,6 +33,9 @@ class Program {
   /// or with the program.
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) const = 0;
 
+  /// What was asked for and does not count, one sentence each.
+  virtual std::vector<std::string> warnings() const { return {}; }
+
   /// Seeds the random generators that the program draws from.
   virtual void seed(std::uint64_t seed) const = 0;
 

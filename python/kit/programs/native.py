@@ -15,6 +15,7 @@ from kit.errors import TraceError
 from kit.programs.compiler import Source, build, sources_folder
 from kit.programs.exported import example_of, exported
 from kit.programs.generated import Constant, Generated, generate
+from kit.programs.rows import rows_per_thread
 from kit.signature import Signature, TensorSpec
 
 ENGINE = "native"
@@ -63,10 +64,12 @@ def compile_method(
     UnavailableError if there is no compiler, or it fails.
     """
     example = example_of(signature, cases)
-    code = generate(exported(eager, signature, example), example, target)
+    program = exported(eager, signature, example)
+    rows = rows_per_thread(program, eager, signature, cases)
+    code = generate(program, example, target)
     needed = _sources(code)
     constants, places = _storages(code.constants)
-    about = _description(eager.name, name, signature, target, constants)
+    about = _description(eager.name, name, signature, target, constants, rows)
     header = {"kit_program_info.h": _info(signature, code.constants, constants, places, about)}
     folder = sources_folder()
     sources = [
@@ -119,10 +122,16 @@ def _storages(constants: Sequence[Constant]) -> tuple[list[bytes], list[int | No
 
 
 def _description(
-    model: str, method: str, signature: Signature, target: str, constants: Sequence[bytes]
+    model: str,
+    method: str,
+    signature: Signature,
+    target: str,
+    constants: Sequence[bytes],
+    rows: int | None,
 ) -> str:
     return json.dumps(
         {
+            **({} if rows is None else {"rows_per_thread": rows}),
             "model": model,
             "method": method,
             "target": target,

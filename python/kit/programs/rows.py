@@ -1,0 +1,103 @@
+"""Whether the rows of a batch depend on one another: if not, a call may be divided among threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from kit.binding import native as binding
+from kit.compare import default_tolerance
+from kit.eager import Eager
+from kit.signature import Signature
+from kit.sizes import operations_of
+
+# Threads are started in each call, which takes some 30 µs each: a part should take several times that. A core
+# does about so much of what `operations_of` counts in 100 µs.
+_OPERATIONS_PER_THREAD = 5_000_000
+# What a size may go into without counting as a number that is computed with.
+_ABOUT_SHAPES = (
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "expand",
+    "empty",
+    "full",
+    "zeros",
+    "ones",
+    "new_empty",
+    "new_full",
+    "new_zeros",
+    "new_ones",
+)
+
+
+def rows_per_thread(
+    program: torch.export.ExportedProgram,
+    eager: Eager,
+    signature: Signature,
+    cases: Sequence[Sequence[Tensor]],
+) -> int | None:
+    """The fewest rows for which a further thread pays, or None if a call must not be divided.
+
+    It may be if one dim leads all inputs and outputs, the program computes no number from sizes, and the
+    eager model gives for parts of the inputs the same parts of the outputs in all cases. Call it in
+    evaluation mode.
+
+    cases: flat inputs.
+    """
+    batch = _batch(signature)
+    if batch is None or _computes_with_sizes(program):
+        return None
+    least = max(1, next(dim.min for dim in signature.dims if dim.name == batch))
+    divisible = [case for case in cases if case[0].shape[0] >= 2 * least]
+    if not divisible or not all(_is_divisible(eager, signature, case, least) for case in divisible):
+        return None
+    largest = max(divisible, key=lambda case: case[0].shape[0])
+    each = operations_of(eager, largest) / largest[0].shape[0]
+    return max(least, -(-_OPERATIONS_PER_THREAD // max(1, int(each))))
+
+
+def _batch(signature: Signature) -> str | None:
+    """The dim that leads all inputs and outputs, and is nowhere else."""
+    specs = (*signature.inputs, *signature.outputs)
+    leading = {spec.shape[0] if spec.shape else None for spec in specs}
+    name = leading.pop() if len(leading) == 1 else None
+    if not isinstance(name, str) or any(name in spec.shape[1:] for spec in specs):
+        return None
+    dim = next(dim for dim in signature.dims if dim.name == name)
+    return name if signature.inputs and dim.min != dim.max else None
+
+
+def _computes_with_sizes(program: torch.export.ExportedProgram) -> bool:
+    """Whether a size goes into anything but shapes: `x / x.shape[0]` differs from batch to batch."""
+    return any(
+        isinstance(node.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool)
+        and not all(map(_is_about_shapes, node.users))
+        for node in program.graph.nodes
+    )
+
+
+def _is_about_shapes(user: torch.fx.Node) -> bool:
+    name = getattr(getattr(user.target, "overloadpacket", None), "__name__", "")
+    if name in ("full", "new_full"):  # the value that it is filled with is no shape
+        value = user.args[1] if name == "full" else user.args[2]
+        return not isinstance(value, torch.fx.Node)
+    return name in _ABOUT_SHAPES
+
+
+def _is_divisible(eager: Eager, signature: Signature, case: Sequence[Tensor], least: int) -> bool:
+    """Whether two parts of different sizes, if possible, give what the whole gives."""
+    rows = case[0].shape[0]
+    cut = max(least, rows // 3)
+    whole = eager.run(list(case), "a golden case")
+    parts = [
+        eager.run([tensor[begin:end] for tensor in case], "a part of a golden case")
+        for begin, end in ((0, cut), (cut, rows))
+    ]
+    tolerances = [default_tolerance(spec.dtype) for spec in signature.outputs]
+    return all(
+        binding.compare(torch.cat(divided).cpu(), together.cpu(), tolerance.rtol, tolerance.atol).within
+        for *divided, together, tolerance in zip(*parts, whole, tolerances, strict=True)
+    )

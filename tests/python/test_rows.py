@@ -1,0 +1,107 @@
+"""A call is divided among threads only where no row depends on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import kit
+from kit.guard import guarded
+from kit.programs.exported import example_of, exported
+from kit.programs.rows import rows_per_thread
+from kit.prove import prepare
+from kit.sizes import operations_of
+from kit.state import evaluating
+
+
+def found(model: Callable[..., Tensor], *, axis: int = 0, least: int = 1) -> int | None:
+    """For inputs x of 3 rows or columns and 4 of the others."""
+    example = torch.randn(3, 4) if axis == 0 else torch.randn(4, 3)
+    recipe = kit.Recipe(
+        model, example, names={"inputs": ["x"]}, dynamic={"x": {axis: kit.Dim("n", least, 4096)}}
+    )
+    with evaluating(model if isinstance(model, nn.Module) else None):
+        known = prepare("forward", guarded(recipe))
+        eager, signature = known.model.eager, known.model.signature
+        cases = [case.inputs for case in known.cases]
+        program = exported(eager, signature, example_of(signature, cases))
+        return rows_per_thread(program, eager, signature, cases)
+
+
+def test_of_a_network() -> None:
+    small = found(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)))
+    large = found(nn.Sequential(nn.Linear(4, 4096), nn.ReLU(), nn.Linear(4096, 1)))
+    assert small is not None
+    assert large is not None
+    assert 5_000 < small < 100_000
+    assert 50 < large < small / 100
+
+
+def test_a_size_may_shape_what_is_computed() -> None:
+    assert found(lambda x: x.view(x.shape[0], 2, 2).sum(1)) is not None
+    assert found(lambda x: x + torch.full((x.shape[0], 1), 3.0)) is not None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: x - x.mean(0),
+        lambda x: x.cumsum(0),
+        lambda x: x.softmax(0),
+        lambda x: x.flip(0),
+        lambda x: x + torch.arange(x.shape[0]).unsqueeze(1),
+        lambda x: x / x.shape[0],
+        lambda x: x + x.shape[0] // 5000,
+        lambda x: x + torch.full((1, 4), x.shape[0]),
+        lambda x: x @ x.T,
+        lambda x: x.sum(0),
+    ],
+    ids=[
+        "mean",
+        "sum so far",
+        "softmax",
+        "order",
+        "number",
+        "size",
+        "part of size",
+        "filled",
+        "pairs",
+        "total",
+    ],
+)
+def test_rows_that_depend_on_others(model: Callable[[Tensor], Tensor]) -> None:
+    assert found(model) is None
+
+
+def test_another_dim_than_the_first() -> None:
+    assert found(torch.relu, axis=1) is None
+
+
+def test_a_part_has_rows_enough() -> None:
+    assert found(nn.Sequential(nn.Linear(4, 2000), nn.Linear(2000, 2000)), least=2) == 2
+
+
+def test_what_is_computed_is_counted() -> None:
+    eager = guarded(kit.Recipe(nn.Linear(4, 8), torch.zeros(3, 4))).eager
+    product, result, copies = 2 * 3 * 4 * 8, 3 * 8, 3 * 4
+    assert operations_of(eager, [torch.zeros(3, 4)]) == product + 4 * (result + copies)
+
+
+def test_threads_compute_the_same(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
+    path = tmp_path / "model.pt"
+    dynamic = {"input": {0: kit.Dim("batch", 1, 20_000)}}
+    kit.export(model, torch.randn(3, 4), path, programs=["native"], dynamic=dynamic)
+    one = kit.load(path, engine="native", configuration=kit.Configuration(threads=1))
+    three = kit.load(path, engine="native", configuration=kit.Configuration(threads=3))
+    for rows in (1, 600, 1000, 20_000):
+        x = torch.randn(rows, 4)
+        expected = one(x)
+        torch.testing.assert_close(expected, model(x).detach())
+        for _ in range(3):
+            assert torch.equal(three(x), expected)
+        assert torch.equal(three(x.T.contiguous().T), expected)
