@@ -7,6 +7,7 @@ empty_ok.pt  x: float32[batch, 3] -> output: float32[batch, 2], batch 0 to 16
 tiny.pt      x: float32[2] -> output: float32[1]; two parameters, one case
 methods.pt   forward: x: float32[batch, 3] -> output: float32[batch, 1], as mlp.pt; and
              hidden:  x: float32[batch, 3] -> output: float32[batch, 16], its last layer but one
+engines.pt   as mlp.pt, with programs for all engines
 scores.pt    tests/aoti_archive.py, with an aoti program; beside it scores.other.safetensors, other weights
              for it and their cases, and scores.wrong.safetensors, weights with the cases of others
 plain.pt     x: float32[n, 3] -> float32[n, 2]; a TorchScript archive of torch's own, without a manifest
@@ -110,6 +111,8 @@ def make_archives(folder: Path) -> None:
         torch.default_generator.manual_seed(7)
         for recipe in RECIPES:
             kit.export(recipe(), path=folder / f"{recipe.__name__}.pt")
+        programs = ("torchscript", "native", "aoti")
+        kit.export(mlp(), path=folder / "engines.pt", programs=programs, targets=(aoti_archive.TARGET,))
         aoti_archive.write(folder / "scores.pt")
         aoti_archive.write_weights(folder)
         save_plain(folder / "plain.pt")

@@ -13,7 +13,7 @@
 #include <kit/torch.h>
 
 #include "engines/aoti_weights.h"
-#include "engines/package_file.h"
+#include "engines/package_folder.h"
 #include "engines/program.h"
 #include "engines/threads.h"
 #include "engines/torch_call.h"
@@ -28,17 +28,27 @@ std::size_t most_calls_at_once() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
 }
 
-/// Unpacks the package into a private folder, from which it is loaded, and which goes with the loader.
+/// As the manifest has it, and as the archive was checked against.
+const std::string& digest_of(const Archive& archive, const std::string& member) {
+  const std::vector<MemberInfo>& members = archive.manifest()->members;
+  return std::find_if(members.begin(), members.end(),
+                      [&](const MemberInfo& one) { return one.name == member; })
+      ->sha256;
+}
+
+/// The loader reads all that it needs while it is made.
 std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
-  const PackageFile file(archive.member(member));
   try {
-    return std::make_unique<Loader>(file.path(), "model", false, most_calls_at_once(),
+    const PackageFolder folder(archive.member(member), digest_of(archive, member));
+    return std::make_unique<Loader>(folder.path(), "model", false, most_calls_at_once(),
                                     device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
     throw Error(
         ErrorCode::unavailable,
         archive.path() + ": libtorch cannot load " + member + ": " + summary(error) +
-            "; it unpacks it to the folder for temporary files, TMPDIR: there must be room, and programs "
+            "; it is unpacked to the folder for temporary files, TMPDIR: there must be room, and programs "
             "must be allowed to be executed there");
   }
 }

@@ -4,12 +4,12 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <kit/torch.h>
 
+#include "engines/byte_reader.h"
 #include "engines/execution.h"
 #include "engines/program.h"
 #include "engines/threads.h"
@@ -21,21 +21,10 @@
 namespace kit {
 namespace {
 
-/// Gives libtorch the archive's own bytes: what it loads is what was checked.
-class Bytes final : public caffe2::serialize::ReadAdapterInterface {
+/// The archive's own bytes, which it keeps alive.
+class Bytes final : public ByteReader {
  public:
-  explicit Bytes(Archive archive) : archive_(std::move(archive)) {}
-
-  std::size_t size() const override { return archive_.bytes().size(); }
-
-  std::size_t read(std::uint64_t position, void* buffer, std::size_t count,
-                   const char* /*what*/) const override {
-    const auto bytes = archive_.bytes();
-    if (position >= bytes.size()) return 0;
-    const std::size_t taken = std::min<std::size_t>(count, bytes.size() - position);
-    std::memcpy(buffer, bytes.data() + position, taken);
-    return taken;
-  }
+  explicit Bytes(const Archive& archive) : ByteReader(archive.bytes()), archive_(archive) {}
 
  private:
   Archive archive_;
