@@ -130,23 +130,28 @@ void Workspace::give_back(Block* block) noexcept {
 }
 
 Workspaces::~Workspaces() {
-  for (Workspace* workspace : idle_) delete workspace;
+  Workspace* next = nullptr;
+  for (Workspace* one = first_.load(std::memory_order_acquire); one != nullptr; one = next) {
+    next = one->next_;
+    delete one;
+  }
 }
 
 Workspace* Workspaces::take() {
-  const std::lock_guard lock(mutex_);
-  if (idle_.empty()) {
-    make_room(idle_, made_);
-    return new Workspace(outputs_);
+  for (Workspace* one = first_.load(std::memory_order_acquire); one != nullptr; one = one->next_)
+    if (!one->taken_.load(std::memory_order_relaxed) &&
+        !one->taken_.exchange(true, std::memory_order_acquire))
+      return one;
+  auto* const made = new Workspace(outputs_);
+  made->next_ = first_.load(std::memory_order_relaxed);
+  while (!first_.compare_exchange_weak(made->next_, made, std::memory_order_release,
+                                       std::memory_order_relaxed)) {
   }
-  Workspace* const workspace = idle_.back();
-  idle_.pop_back();
-  return workspace;
+  return made;
 }
 
 void Workspaces::give_back(Workspace* workspace) noexcept {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(workspace);
+  workspace->taken_.store(false, std::memory_order_release);
 }
 
 }  // namespace kit::program

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 struct AtenTensorOpaque;
@@ -59,6 +59,8 @@ class Workspace {
   void give_back(Block* block) noexcept;
 
  private:
+  friend class Workspaces;
+
   Block* find(std::size_t bytes) noexcept;
 
   std::vector<Destination> destinations_;
@@ -68,9 +70,15 @@ class Workspace {
   std::size_t tensors_made_ = 0;
   std::size_t blocks_made_ = 0;
   std::uint64_t ordinal_ = 0;
+
+  // Of Workspaces.
+  std::atomic<bool> taken_ = true;
+  Workspace* next_ = nullptr;
 };
 
-/// The workspaces of a program: as many as there were calls at once.
+/// The workspaces of a program: as many as there were calls at once. Nobody ever waits for another here: a
+/// process that is forked during calls of other threads has theirs as well, taken for ever, and makes its
+/// own.
 class Workspaces {
  public:
   explicit Workspaces(std::size_t outputs) : outputs_(outputs) {}
@@ -78,13 +86,12 @@ class Workspaces {
   Workspaces& operator=(const Workspaces&) = delete;
   ~Workspaces();
 
+  /// One that nobody else has. Throws std::bad_alloc.
   Workspace* take();
   void give_back(Workspace* workspace) noexcept;
 
  private:
-  std::mutex mutex_;
-  std::vector<Workspace*> idle_;
-  std::size_t made_ = 0;
+  std::atomic<Workspace*> first_ = nullptr;  ///< of a list that only grows
   std::size_t outputs_;
 };
 
