@@ -49,7 +49,7 @@ demo: setup  ## train, export, predict in C++ and compare: the whole way once
 	@printf 'A recipe for your own model: examples/mlp/recipe.py shows one; README.md explains it.\n'
 
 .PHONY: test
-test: setup-test build asan  ## every test: ctest, the core under sanitizers, pytest
+test: setup-test build asan tsan  ## every test: ctest, the core under sanitizers, pytest
 	$(call step,ctest)
 	ctest --preset default --parallel $(jobs)
 	$(call step,pytest)
@@ -73,6 +73,13 @@ asan: setup  ## build and test core and io under the address and undefined-behav
 	@$(call configure,asan)
 	cmake --build --preset asan
 	ctest --preset asan --parallel $(jobs)
+
+.PHONY: tsan
+tsan: setup  ## build the same under the thread sanitizer, and run the tests that concern threads
+	$(call step,core and native engine under the thread sanitizer)
+	@$(call configure,tsan)
+	cmake --build --preset tsan
+	ctest --preset tsan
 
 ##@ Before a commit
 

@@ -12,7 +12,7 @@ target_compile_options(
 if(KIT_SANITIZE)
   target_compile_options(
     kit_compile
-    INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    INTERFACE "-fsanitize=${KIT_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer
   )
-  target_link_options(kit_compile INTERFACE -fsanitize=address,undefined)
+  target_link_options(kit_compile INTERFACE "-fsanitize=${KIT_SANITIZE}")
 endif()

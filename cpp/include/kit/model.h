@@ -45,8 +45,16 @@ struct Options {
 
 class Program;
 
-/// A loaded model: load, ask, predict. Move-only. `predict` may be called from many threads at once;
-/// destroying a model while a thread predicts with it is an error of the caller.
+/// A loaded model: load, ask, predict. Move-only.
+///
+/// `predict` may be called from many threads at once, and so may all that is const. Different models may be
+/// loaded, used and destroyed in any threads at any time, also those of one archive. Moving, assigning and
+/// destroying a model, and what is said so below, are not for while another thread uses it.
+///
+/// After a fork the child can use the native programs that the parent has loaded, and load further ones. A
+/// torchscript or aoti program throws an unavailable error there, and so does loading one if the parent has
+/// ever loaded one; destroying one does nothing there. A fork waits for threads that load or destroy models,
+/// and not for those that predict.
 class Model {
  public:
   /// Opens and checks the archive, chooses a program and loads it. Throws archive, usage and unavailable

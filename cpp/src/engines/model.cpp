@@ -5,6 +5,7 @@
 #include <kit/programs.h>
 
 #include "core/choose.h"
+#include "engines/fork.h"
 #include "engines/library.h"
 #include "engines/warm_up.h"
 #include "engines/weights.h"
@@ -46,7 +47,29 @@ struct Model::State {
   std::unique_ptr<Program> program;
   std::function<void(const std::string&)> log;
   std::optional<WarmUp> warmed_up;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
+
+  /// The program, to be used now. Throws an unavailable error if a fork has made it useless.
+  Program& running() const {
+    if (engine != Engine::native) TorchUse::check();
+    return *program;
+  }
 };
+
+Model::State::~State() {
+  // What libtorch has begun in the parent is not to be ended in the child: an aoti program would remove the
+  // parent's files.
+  if (engine != Engine::native && TorchUse::is_lost()) {
+    static_cast<void>(program.release());
+    return;
+  }
+  const Loading loading;
+  program.reset();
+}
 
 namespace {
 
@@ -136,8 +159,15 @@ Model Model::load(const Archive& archive, const Options& options) {
     state->configuration.threads = configuration.threads;
     state->warnings = warnings_of(archive, choice, options);
   }
-  state->program.reset(
-      engine_loader(choice.engine)(archive, choice.program, options.method, device, configuration));
+  if (choice.engine != Engine::native) {
+    TorchUse::check();
+    TorchUse::begin();
+  }
+  {
+    const Loading loading;
+    state->program.reset(
+        engine_loader(choice.engine)(archive, choice.program, options.method, device, configuration));
+  }
   for (std::string& warning : state->program->warnings()) state->warnings.push_back(std::move(warning));
   if (method != nullptr) {
     state->signature = method->signature;
@@ -158,7 +188,7 @@ Model Model::load(const Archive& archive, const Options& options) {
 
 std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
   state_->signature.check_inputs(inputs);
-  const Program& program = *state_->program;
+  const Program& program = state_->running();
   if (!state_->warmed_up || !state_->log) return program.run(inputs);
   const std::uint64_t before = program.compilations();
   std::vector<Tensor> outputs = program.run(inputs);
@@ -170,7 +200,7 @@ std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
 WarmUp Model::warm_up(const std::vector<std::vector<Tensor>>& inputs) {
   if (inputs.empty()) throw Error(ErrorCode::usage, "there are no inputs to warm up with; give some");
   for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
-  WarmUp report = kit::warm_up(*state_->program, inputs);
+  WarmUp report = kit::warm_up(state_->running(), inputs);
   for (const std::vector<Tensor>& one : inputs) report.sizes.push_back(state_->signature.sizes(one));
   if (!state_->warmed_up) {
     state_->warmed_up = report;
@@ -187,7 +217,7 @@ WarmUp Model::warm_up(const std::vector<std::vector<Tensor>>& inputs) {
 
 Graph Model::graph(Stage stage, const std::vector<Tensor>& inputs) const {
   if (stage == Stage::optimized) state_->signature.check_inputs(inputs);
-  Graph graph = state_->program->graph(stage, inputs);
+  Graph graph = state_->running().graph(stage, inputs);
   graph.stage = stage;
   graph.method = state_->method;
   return graph;
@@ -195,7 +225,7 @@ Graph Model::graph(Stage stage, const std::vector<Tensor>& inputs) const {
 
 FusionReport Model::fusion(const std::vector<std::vector<Tensor>>& inputs, int calls) const {
   for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
-  FusionReport report = state_->program->fusion(inputs, calls);
+  FusionReport report = state_->running().fusion(inputs, calls);
   report.method = state_->method;
   for (const std::vector<Tensor>& one : inputs) report.sizes.push_back(state_->signature.sizes(one));
   return report;
@@ -206,7 +236,7 @@ Bisection Model::bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
   if (options.runs < 1)
     throw Error(ErrorCode::usage, "runs is " + std::to_string(options.runs) + "; give 1 or more");
   for (const std::vector<Tensor>& one : inputs) state_->signature.check_inputs(one);
-  Bisection found = state_->program->bisect_fusion(inputs, options);
+  Bisection found = state_->running().bisect_fusion(inputs, options);
   found.method = state_->method;
   const auto index = static_cast<std::size_t>(found.output_index);
   const std::vector<TensorSpec>& outputs = state_->signature.outputs;
@@ -219,7 +249,7 @@ void Model::update_weights(const std::string& path) {
   const auto seed = [this] {
     if (state_->seed) state_->program->seed(static_cast<std::uint64_t>(*state_->seed));
   };
-  state_->program->update_weights(weights.tensors, path, [&](const Program::Run& run) {
+  state_->running().update_weights(weights.tensors, path, [&](const Program::Run& run) {
     replay(weights, path, state_->signature, state_->tolerances, run, seed);
   });
   if (weights.cases.empty())
@@ -228,7 +258,7 @@ void Model::update_weights(const std::string& path) {
                                "inputs and eager outputs there, as cases/0.inputs.<name>");
 }
 
-void Model::seed(std::uint64_t seed) const { state_->program->seed(seed); }
+void Model::seed(std::uint64_t seed) const { state_->running().seed(seed); }
 
 const std::string& Model::method() const noexcept { return state_->method; }
 const Signature& Model::signature() const noexcept { return state_->signature; }
