@@ -22,6 +22,10 @@ from kit.errors import UnavailableError
 from kit.programs.build_cache import cached, keep_log
 from kit.programs.inductor import check_compiler
 
+FLAGS = "KIT_NATIVE_FLAGS"
+"""The environment variable with further flags, for the compiler and the linker; they come last. With any, the
+symbols stay: this is for sanitizers."""
+
 _EXPORTS = "{ global: kit_program_*; local: *; };\n"
 _CAPABILITY = {"x86-64-v3": "AVX2", "x86-64-v4": "AVX512"}
 _EIGEN = ("/usr/include/eigen3", "/usr/local/include/eigen3")
@@ -82,7 +86,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     is no compiler, or if it fails: then the log is kept, and named.
     """
     compiler = check_compiler()
-    key = "\n".join([_version(compiler), torch.__version__, target, *_COMMON, *_LINK, _EXPORTS])
+    key = "\n".join([_version(compiler), torch.__version__, target, *_COMMON, *_LINK, _EXPORTS, *_further()])
     try:
         with tempfile.TemporaryDirectory(prefix="kit-compile-", ignore_cleanup_errors=True) as name:
             folder = Path(name).resolve()
@@ -181,6 +185,7 @@ def _compile(compiler: str, source: Source, target: str, processes: _Processes) 
         *source.flags,
         *includes,
         *hidden,
+        *_further(),
     ]
     processes.run([*command, "-c", str(file), "-o", str(result)])
     return result.read_bytes()
@@ -188,7 +193,7 @@ def _compile(compiler: str, source: Source, target: str, processes: _Processes) 
 
 def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Processes) -> bytes:
     """The first `whole` objects, and what they use of the others."""
-    folder, paths = processes.folder, []
+    folder, paths, further = processes.folder, [], _further()
     for index, content in enumerate(objects):
         path = folder / f"{index}.o"
         path.write_bytes(content)
@@ -197,7 +202,8 @@ def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Proce
     exports.write_text(_EXPORTS)
     processes.run(["ar", "rcsD", str(library), *paths[whole:]])
     used = [*paths[:whole], "-Wl,--start-group", str(library), "-Wl,--end-group"]
-    command = [compiler, *_LINK, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm", "-o", str(result)]
+    flags = [flag for flag in _LINK if not (further and flag == "-s")] + further
+    command = [compiler, *flags, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm", "-o", str(result)]
     processes.run(command)
     return result.read_bytes()
 
@@ -214,6 +220,10 @@ def _refuse(command: Sequence[str], status: int, printed: str, written: str) -> 
     raise UnavailableError(
         f"{command[0]} cannot compile the native program: {said}; the whole log is in {log}"
     )
+
+
+def _further() -> list[str]:
+    return shlex.split(os.environ.get(FLAGS, ""))
 
 
 @cache
