@@ -1,9 +1,9 @@
 #include "engines/package_folder.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <system_error>
