@@ -113,6 +113,11 @@ bench: build  ## the benchmarks of tests/bench
 	$(call step,what the guards add to an export)
 	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(PY) -W ignore tests/bench/bench_guards.py
 
+.PHONY: endure
+endure: build  ## millions of predictions in many threads, loading again and again; writes docs/threads.md
+	$(call step,models under stress)
+	$(PY) tools/endure.py
+
 .PHONY: gpu
 gpu: setup  ## on a GPU: its tests, and a benchmark that writes docs/gpu.md; skipped without one
 	$(call step,build what the GPU needs)
