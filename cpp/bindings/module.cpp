@@ -11,4 +11,5 @@ PYBIND11_MODULE(_native, module) {
   kit::bind_graph(module);
   kit::bind_bisect(module);
   kit::bind_programs(module);
+  kit::bind_bench(module);
 }

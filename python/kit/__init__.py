@@ -8,6 +8,7 @@
     kit.parity("recipe.py:recipe", "model.pt")        compare every way to run it with the eager model
     kit.layers("recipe.py:recipe", "model.pt")        find the submodule that differs
     kit.bench("model.pt")                             measure start, latency, throughput and memory
+    kit.compare_with_peers("model.pt", recipe)        the same model in other runtimes, taking turns
     kit.bisect_fusion("model.pt")                     find the operation that fusion makes differ
     kit.inspect("model.pt")                           see what it holds
     kit.extract("model.pt", "model.so")               take a program out, to run it without kit
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from kit.layerwise.report import LayersReport
     from kit.layerwise.search import layers
     from kit.linting import lint
+    from kit.peers.comparing import compare_with_peers
+    from kit.peers.report import PeerReport
     from kit.recipe import Method, Recipe
     from kit.replay import parity, verify
     from kit.report import Difference, ParityReport
@@ -74,6 +77,7 @@ _HOME = {
     "Model": "runtime",
     "ParityError": "errors",
     "ParityReport": "report",
+    "PeerReport": "peers.report",
     "Recipe": "recipe",
     "Signature": "signature",
     "TensorSpec": "signature",
@@ -84,6 +88,7 @@ _HOME = {
     "adopt": "adopting",
     "bench": "benching",
     "bisect_fusion": "bisecting",
+    "compare_with_peers": "peers.comparing",
     "export": "exporter",
     "extract": "extracting",
     "LayersReport": "layerwise.report",
@@ -99,6 +104,7 @@ __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "adopt",
     "bench",
     "bisect_fusion",
+    "compare_with_peers",
     "export",
     "extract",
     "inspect",
@@ -121,6 +127,7 @@ __all__ = [  # noqa: RUF022 - functions first, then classes, then errors
     "Method",
     "Model",
     "ParityReport",
+    "PeerReport",
     "Recipe",
     "Signature",
     "TensorSpec",

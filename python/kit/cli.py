@@ -323,7 +323,8 @@ def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="measure start, latency, throughput and memory",
         description="Measure with predictor how an archive starts in fresh processes, latency, throughput "
         "and memory, and the latency of a call from Python. predictor bench --help says how. Exit code 5 "
-        "if a figure is beyond the limit of a comparison.",
+        "if a figure is beyond the limit of a comparison. With --peers RECIPE calls of kit and of other "
+        "runtimes take turns in one process, on the same inputs and with as many threads.",
     )
     add_bench_options(parser)
     _finish(parser, run.bench)

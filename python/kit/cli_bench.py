@@ -48,7 +48,10 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
         help="the most that a figure takes (default: %(default)s)",
     )
     parser.add_argument(
-        "--starts", type=int, metavar="N", help="how many fresh processes are started (default: 5 to 40)"
+        "--starts",
+        type=int,
+        metavar="N",
+        help="how many fresh processes are started (default: 5 to 40; with --peers 7, and 0 for none)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--compare", metavar="FILE", help="print ratios to an earlier result, a JSON file")
@@ -58,6 +61,17 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
         default=1.10,
         metavar="RATIO",
         help="exit with code 5 if a ratio is above this (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--peers",
+        metavar="RECIPE",
+        help="compare instead with eager torch, TorchScript, libtorch, ONNX Runtime, OpenVINO and "
+        "ExecuTorch, each where it is installed; RECIPE is what MODEL was exported from, path.py:function",
+    )
+    parser.add_argument(
+        "--plot",
+        metavar="PREFIX",
+        help="with --peers: write PREFIX.png (needs matplotlib) and PREFIX.html, latency against batch size",
     )
     add_configuration(parser, threads="--operation-threads")
 

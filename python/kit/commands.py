@@ -130,6 +130,10 @@ def verify(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Print what was measured; ParityError if a figure is beyond the limit of a comparison."""
+    if options.peers is not None:
+        return peers_of(options)
+    if options.plot is not None:
+        raise UsageError("--plot draws a comparison with peers; give --peers RECIPE, or drop --plot")
     from kit.benching import bench
 
     report = bench(
@@ -148,6 +152,17 @@ def bench(options: argparse.Namespace) -> int:
     )
     say(report.to_json() if options.json else str(report).rstrip("\n"))
     report.raise_for_failure()
+    return 0
+
+
+def peers_of(options: argparse.Namespace) -> int:
+    """Print the comparison with peers, and write its plots."""
+    from kit.peers.command import compare, write_plots
+
+    report = compare(options)
+    say(report.to_json() if options.json else report)
+    if options.plot is not None:
+        write_plots(options.plot, report)
     return 0
 
 

@@ -132,7 +132,7 @@ def parity(
                         "recipe of this archive"
                     )
                 eager = Eager(recipes[method.name])
-                _check_same_model(eager, method.signature, archive.path)
+                check_same_model(eager, method.signature, archive.path)
                 eager.seed = method.seed
                 results = _run_all(archive, method, eager, programs, device)
                 report = compare_runs(archive.path, manifest, results, EAGER, method.name)
@@ -298,7 +298,8 @@ def shape_text(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
 
 
-def _check_same_model(eager: Eager, signature: Signature, path: str) -> None:
+def check_same_model(eager: Eager, signature: Signature, path: str) -> None:
+    """Raise UsageError if the eager model takes or returns something else than the archive at that path."""
     try:
         signature.check_inputs(list(eager.inputs.values()))
     except InputError as error:

@@ -1,0 +1,1 @@
+"""Measuring an archive beside what else could run the same model."""
