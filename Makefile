@@ -96,6 +96,10 @@ format: setup-lint  ## let ruff, clang-format and gersemi rewrite what they can
 setup-test:
 	@tools/setup test
 
+.PHONY: setup-bench
+setup-bench:
+	@tools/setup bench
+
 .PHONY: setup-lint
 setup-lint:
 	@tools/setup lint
@@ -103,13 +107,13 @@ setup-lint:
 ##@ Measuring, and machines with a GPU
 
 .PHONY: bench
-bench: build  ## the benchmarks of tests/bench
-	$(call step,kit::Model::predict against torch::jit::Module::forward)
+bench: setup-bench build  ## kit beside its peers, which writes docs/benchmarks.md, and the other benchmarks
+	$(call step,kit beside its peers)
 	@mkdir -p build/bench
-	@test -f build/bench/mlp.pt || $(PY) -m kit.export examples/mlp/recipe.py:recipe -o build/bench/mlp.pt
+	PYTHONPATH=$(CURDIR):$$PYTHONPATH:$(CURDIR)/.venv/executorch $(PY) -W ignore tests/bench/bench_works.py $(predictor) build/bench/results.json
+	$(PY) tools/benchmarks.py build/bench/results.json
+	$(call step,kit::Model::predict against torch::jit::Module::forward)
 	build/default/bench_model build/bench/mlp.pt
-	$(call step,predictor run against pandas and torch)
-	$(PY) tests/bench/bench_csv.py $(predictor) build/bench/mlp.pt
 	$(call step,what the guards add to an export)
 	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(PY) -W ignore tests/bench/bench_guards.py
 

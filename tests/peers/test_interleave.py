@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kit.peers.contender import Call
 from kit.peers.interleave import Block, measure, ratio
 from tests.peers.fakes import FakeTime
 
@@ -60,6 +61,22 @@ def test_one_round_at_least() -> None:
 )
 def test_blocks_last_20_ms_and_groups_20_microseconds(seconds: float, block: Block) -> None:
     assert Block.of(seconds) == block
+
+
+def test_a_slow_first_call_does_not_make_groups_short() -> None:
+    time = FakeTime()
+    first = iter([5e-5])
+    seen: list[int] = []
+    one = time.contender("one", lambda: next(first, 1e-6))
+    plain = one.call.time
+
+    def watched(groups: int, calls: int) -> list[float]:
+        seen.append(calls)
+        return plain(groups, calls)
+
+    one.call = Call(one.call.run, watched)
+    measure([one], 1.0, time)
+    assert seen[-1] == 20
 
 
 def test_a_rare_outlier_in_a_block_is_no_part_of_its_median() -> None:

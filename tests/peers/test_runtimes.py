@@ -31,7 +31,7 @@ def test_every_setting_agrees_and_is_timed(name: str, native_mlp: Path, tmp_path
     make, package, settings = WAYS[name]
     for one in (package, *NEEDED[package]):
         if importlib.util.find_spec(one) is None:
-            pytest.skip(f"{one} is not installed; tools/setup bench installs it")
+            pytest.skip(f"{one} is not installed, or not on the path; tools/setup bench installs it")
     with work_of(native_mlp, tmp_path) as work:
         way = make(work)
         assert list(way.settings) == [*settings, *(f"{one}, sizes fixed" for one in settings)]
