@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from kit.peers.chart import chart_of, spread_out, ticks, time_label
+from kit.peers.chart import chart_of, spread_out, steps, ticks, time_label, time_text
 from tests.peers.fakes import document
 
 
@@ -43,7 +43,18 @@ def test_ticks_enclose_what_was_measured(low: float, high: float, found: list[fl
 
 
 def test_times_have_units() -> None:
-    assert [time_label(x) for x in (0.1, 1, 1e3, 1e7)] == ["100 ns", "1 µs", "1 ms", "10 s"]
+    assert [time_label(x) for x in (0, 0.1, 1, 1e3, 1e7)] == ["0", "100 ns", "1 µs", "1 ms", "10 s"]
+    assert [time_text(x) for x in (0.4612, 999, 31_140, 2e6)] == ["0.461 µs", "999 µs", "31.1 ms", "2 s"]
+
+
+@pytest.mark.parametrize(
+    ("high", "found"), [(1.0, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (35, [0, 5, 10, 15, 20, 25, 30, 35])]
+)
+def test_steps_are_round_and_reach_the_end(high: float, found: list[float]) -> None:
+    assert steps(high) == pytest.approx(found)
+    for one in (0.31, 7.7, 99.9, 51_843):
+        assert 4 <= len(steps(one)) <= 11
+        assert steps(one)[-1] >= one
 
 
 def test_labels_do_not_overlap() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,11 +91,28 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def time_label(microseconds: float) -> str:
-    """ "10 µs", "1 ms", "1 s"."""
+    """ "10 µs", "1 ms", "1 s", "0"."""
+    if microseconds == 0:
+        return "0"
     for unit, size in (("s", 1e6), ("ms", 1e3), ("µs", 1.0)):
         if microseconds >= size:
             return f"{microseconds / size:g} {unit}"
     return f"{microseconds * 1000:g} ns"
+
+
+def steps(high: float) -> list[float]:
+    """Round numbers from 0 to beyond a positive number, four to eleven of them."""
+    unit = 10.0 ** math.floor(math.log10(high))
+    step = next(unit * part for part in (0.2, 0.5, 1.0) if high / (unit * part) <= 10)
+    return [step * i for i in range(math.ceil(high / step) + 1)]
+
+
+def time_text(microseconds: float) -> str:
+    """ "0.461 µs", "31.1 ms": three digits."""
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3g} {unit}"
+    return f"{microseconds:.3g} µs"
 
 
 def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -129,7 +147,8 @@ def _line(name: str, kit: bool, points: Sequence[Point]) -> Line:
 
 def _caption(document: dict[str, Any], axis: str) -> tuple[str, ...]:
     host, threads = document["host"], document["threads"]
-    size = "" if axis else f" {sizes_text(document['sizes'][0]['sizes'])};"
+    sizes = document["sizes"][0]["sizes"]
+    size = f" {sizes_text(sizes)};" if sizes and not axis else ""
     how = (
         f"{'1 thread' if threads == 1 else f'{threads} threads'} within an operation;{size} medians of "
         "blocks of 20 ms in which all take turns, with their 95 % bounds; each in its fastest setting"

@@ -34,7 +34,7 @@ def in_c(work: Work) -> Way:
     """OrtApi.Run, called from C++, with inputs and outputs that are there beforehand."""
 
     def made(sizes: Sizes | None) -> Callable[[], Call]:
-        return lambda: Session(str(onnx_file(work, sizes)), work).call()
+        return lambda: Session(work, sizes).call()
 
     settings = {", ".join(filter(None, ("Run", shape))): made(sizes) for shape, sizes in work.shapes.items()}
     return Way("ONNX Runtime (C API)", settings)

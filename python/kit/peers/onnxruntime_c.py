@@ -14,7 +14,8 @@ from torch import Tensor
 from kit.binding import native
 from kit.errors import UnavailableError
 from kit.peers.contender import Call
-from kit.peers.work import Work
+from kit.peers.onnx_file import onnx_file
+from kit.peers.work import Sizes, Work
 
 _VERSION = 22
 """The version of the API that is asked for: newer libraries serve older versions."""
@@ -45,11 +46,12 @@ _envs: dict[str, tuple[Any, ctypes.c_void_p]] = {}
 
 
 class Session:
-    """A session with tensors over the inputs of the work and over outputs of its own. It stays as long as the
-    process."""
+    """A session for the model with these sizes or with varying ones, and tensors over the inputs of the work
+    and over outputs of its own. It stays as long as the process."""
 
-    def __init__(self, path: str, work: Work) -> None:
+    def __init__(self, work: Work, sizes: Sizes | None) -> None:
         self._table, env = _environment()
+        path = str(onnx_file(work, sizes))
         options, session, memory = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
         self._do(_CREATE_OPTIONS, ctypes.byref(options))
         self._do(_SET_OPTIMIZATION, options, ctypes.c_int(_OPTIMIZE_ALL))

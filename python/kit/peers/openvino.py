@@ -36,7 +36,7 @@ def in_c(work: Work) -> Way:
     """The same with ov_infer_request_infer, called from C++."""
 
     def make(work: Work, sizes: Sizes | None) -> Call:
-        return Request(str(onnx_file(work, sizes)), work, properties(work)).call()
+        return Request(work, sizes, properties(work)).call()
 
     return _way("OpenVINO (C API)", work, make)
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from kit.binding import native
 from kit.errors import UnavailableError
 from kit.peers.contender import Call
-from kit.peers.work import Work
+from kit.peers.onnx_file import onnx_file
+from kit.peers.work import Sizes, Work
 
 
 class _Shape(ctypes.Structure):
@@ -26,11 +27,12 @@ class _Property(ctypes.Structure):
 
 
 class Request:
-    """An infer request with tensors over the inputs of the work and over outputs of its own. It stays as long
-    as the process."""
+    """An infer request for the model with these sizes or varying ones, and tensors over the inputs of the
+    work and over outputs of its own. It stays as long as the process."""
 
-    def __init__(self, path: str, work: Work, properties: Mapping[str, str]) -> None:
+    def __init__(self, work: Work, sizes: Sizes | None, properties: Mapping[str, str]) -> None:
         self._library = library = _library()
+        path = str(onnx_file(work, sizes))
         self._outputs = [torch.empty_like(tensor) for tensor in work.expected]
         self._inputs = work.inputs
         core, model, compiled = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from kit.peers.chart import Chart, Line, chart_of, spread_out, ticks, time_label
-from kit.peers.report import best_of_kit, ratio_of, sizes_text, spread_text, time_text
+from kit.peers import report
+from kit.peers.chart import Chart, Line, chart_of, spread_out, steps, ticks, time_label, time_text
+from kit.peers.report import best_of_kit, ratio_of, sizes_text, spread_text
 
 WIDTH, HEIGHT = 980, 540
 LEFT, RIGHT, TOP, BOTTOM = 74, 252, 16, 52
@@ -28,6 +29,7 @@ p { color: var(--soft); margin: 6px 0; font-size: 13.5px; max-width: 100ch; }
 svg { display: block; width: 100%; min-width: 700px; height: auto; }
 svg text { fill: var(--ink); font-size: 12.5px; }
 svg .grid { stroke: var(--line); }
+svg .spread { stroke: var(--ink); stroke-width: 1.6; }
 svg .soft { fill: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 5px 14px 5px 8px; white-space: nowrap; }
@@ -70,7 +72,7 @@ def _colours(chart: Chart) -> str:
 
 
 def _drawing(chart: Chart) -> str:
-    inner = _lines(chart) if chart.axis else _dots(chart)
+    inner = _lines(chart) if chart.axis else _bars(chart)
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)}">\n'
         + "\n".join(inner)
@@ -135,7 +137,7 @@ def _one_line(
     width, radius, weight = (2.6, 3.6, "600") if line.kit else (1.6, 3, "400")
     dots = "".join(
         f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"><title>{escape(line.name)}, '
-        f"{escape(point.text)}: {_microseconds(point.median)}</title></circle>"
+        f"{escape(point.text)}: {time_text(point.median)}</title></circle>"
         for (x, y), point in zip(places, line.points, strict=True)
     )
     edge = WIDTH - RIGHT
@@ -149,13 +151,16 @@ def _one_line(
     )
 
 
-def _dots(chart: Chart) -> list[str]:
-    low, high = _bounds(chart)
-    left = 262
-    x_of = _log_scale(low / 1.4, high * 1.4, left, WIDTH - 90)
+def _bars(chart: Chart) -> list[str]:
+    left, right = 262, WIDTH - 90
+    _, high = _bounds(chart)
     parts = []
-    for tick in ticks(low / 1.4, high * 1.4):
-        if low / 1.4 <= tick <= high * 1.4:
+
+    def x_of(value: float) -> float:
+        return left + value / high * (right - left)
+
+    for tick in steps(high):
+        if tick <= high:
             x = x_of(tick)
             parts.append(f'<path class="grid" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
             parts.append(
@@ -163,8 +168,8 @@ def _dots(chart: Chart) -> list[str]:
                 f"{time_label(tick)}</text>"
             )
     parts.append(
-        f'<text class="soft" x="{(left + WIDTH - 90) / 2}" y="{HEIGHT - 10}" text-anchor="middle">time for a '
-        "call (log scale); filled: called from C or C++, hollow: from Python</text>"
+        f'<text class="soft" x="{(left + right) / 2}" y="{HEIGHT - 10}" text-anchor="middle">time for a '
+        "call; filled: called from C or C++, hollow: from Python</text>"
     )
     rows = sorted(enumerate(chart.lines), key=lambda pair: pair[1].points[0].median)
     step = (HEIGHT - BOTTOM - TOP) / max(1, len(rows))
@@ -175,15 +180,12 @@ def _dots(chart: Chart) -> list[str]:
         parts.append(
             f'<g class="w{index}"><text x="{left - 14}" y="{y + 4:.1f}" text-anchor="end" '
             f'font-weight="{weight}">{escape(line.name)}</text>'
-            f'<path class="way" stroke-width="3" d="M{x_of(point.low):.1f} {y:.1f}H{x_of(point.high):.1f}"/>'
-            f'<circle class="{kind}" cx="{x_of(point.median):.1f}" cy="{y:.1f}" r="5"/>'
-            f'<text x="{x_of(point.high) + 12:.1f}" y="{y + 4:.1f}">{_microseconds(point.median)}</text></g>'
+            f'<rect class="{kind}" x="{left}" y="{y - 0.28 * step:.1f}" height="{0.56 * step:.1f}" '
+            f'width="{x_of(point.median) - left:.1f}"/>'
+            f'<path class="spread" d="M{x_of(point.low):.1f} {y:.1f}H{x_of(point.high):.1f}"/>'
+            f'<text x="{x_of(point.high) + 10:.1f}" y="{y + 4:.1f}">{time_text(point.median)}</text></g>'
         )
     return parts
-
-
-def _microseconds(value: float) -> str:
-    return f"{value:,.3g} µs" if value < 1000 else f"{value:,.0f} µs"
 
 
 def _size(size: dict[str, Any]) -> list[str]:
@@ -192,7 +194,7 @@ def _size(size: dict[str, Any]) -> list[str]:
     for way in sorted(size["ways"], key=lambda way: way["microseconds"]["median"]):
         found = ratio_of(size, best, way["name"])
         ratio = "" if found is None else spread_text(found, ".3f")
-        cells = (way["name"], time_text(way["microseconds"]), ratio, way["difference"], way["setting"])
+        cells = (way["name"], report.time_text(way["microseconds"]), ratio, way["difference"], way["setting"])
         rows.append((way["kit"], cells))
     head = ("", "µs for a call", f"{best} over it", "differs from eager by", "setting")
     stable = "" if size["stable"] else "; not all medians are stable within 2 %"
@@ -208,7 +210,7 @@ def _starts(starts: dict[str, Any]) -> list[str]:
     for way in sorted(starts["ways"], key=lambda way: way["milliseconds"]["median"]):
         found = next((one for one in starts["ratios"] if one["over"] == way["name"]), None)
         ratio = "" if found is None else spread_text(found, ".4f")
-        rows.append((way["kit"], (way["name"], time_text(way["milliseconds"]), ratio)))
+        rows.append((way["kit"], (way["name"], report.time_text(way["milliseconds"]), ratio)))
     head = ("", "ms", "predictor over it")
     title = f"Start to first prediction of a whole process, {sizes_text(starts['sizes'])}"
     parts = [f"<h2>{escape(title)}</h2>", _table(head, rows, numbers=(1, 2))]

@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 from kit.errors import UnavailableError
-from kit.peers.chart import Chart, chart_of, spread_out, ticks, time_label
+from kit.peers.chart import Chart, chart_of, spread_out, steps, ticks, time_label, time_text
 
 WIDTH, HEIGHT, DPI = 11.0, 6.8, 110
 _INK, _GRID = "#1f2328", "#d8dee4"
@@ -33,7 +33,7 @@ def png(document: dict[str, Any]) -> bytes:
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.07, 0.2, 0.63, 0.72) if chart.axis else (0.27, 0.2, 0.68, 0.72))
-    _lines(axes, chart) if chart.axis else _dots(axes, chart)
+    _lines(axes, chart) if chart.axis else _bars(axes, chart)
     axes.set_title(chart.title, loc="left", color=_INK, fontsize=13, fontweight="bold")
     axes.tick_params(colors=_INK, labelsize=9, which="both", length=0)
     for side in axes.spines.values():
@@ -65,7 +65,7 @@ def _lines(axes: Any, chart: Chart) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     xs = sorted({point.x for line in chart.lines for point in line.points})
-    _scale(axes.yaxis, axes.set_ylim, chart)
+    _scale(axes, chart)
     axes.set_xticks(xs, [f"{x:,.0f}" for x in xs])
     axes.minorticks_off()
     axes.set_xlabel(f"{chart.axis} (log scale); dashed: called from Python", color=_INK, fontsize=10)
@@ -101,44 +101,40 @@ def _end_labels(axes: Any, chart: Chart) -> None:
         )
 
 
-def _dots(axes: Any, chart: Chart) -> None:
-    """One size alone: a row for each way, the fastest above."""
+def _bars(axes: Any, chart: Chart) -> None:
+    """One size alone: a bar for each way, the fastest above."""
     lines = sorted(chart.lines, key=lambda line: -line.points[0].median)
     for row, line in enumerate(lines):
         point = line.points[0]
-        axes.plot([point.low, point.high], [row, row], color=line.colour, linewidth=2)
-        axes.plot(
-            [point.median],
-            [row],
-            marker="o",
-            markersize=8,
-            color=line.colour,
-            markerfacecolor="white" if line.dashed else line.colour,
-        )
+        fill = "white" if line.dashed else line.colour
+        axes.barh(row, point.median, height=0.55, color=fill, edgecolor=line.colour, linewidth=1.4, zorder=2)
+        axes.plot([point.low, point.high], [row, row], color=_INK, linewidth=1.6, zorder=3)
         axes.annotate(
-            f" {point.median:,.4g}",
+            time_text(point.median),
             (point.high, row),
-            xytext=(7, 0),
+            xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontsize=8.5,
             color=_INK,
         )
-    axes.set_xscale("log")
-    _scale(axes.xaxis, axes.set_xlim, chart)
-    axes.minorticks_off()
+    highest = max(line.points[0].high for line in lines)
+    found = steps(highest)
+    axes.set_xticks(found, labels=[time_label(one) for one in found])
+    axes.set_xlim(0, highest * 1.12)
     axes.set_yticks(range(len(lines)), [line.name for line in lines])
     for label, line in zip(axes.get_yticklabels(), lines, strict=True):
         label.set_fontweight("bold" if line.kit else "normal")
     axes.set_ylim(-0.7, len(lines) - 0.3)
-    axes.set_xlabel("time for a call, µs (log scale); hollow: called from Python", color=_INK, fontsize=10)
+    axes.set_xlabel("time for a call; hollow: called from Python", color=_INK, fontsize=10)
     axes.grid(True, axis="x", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
-def _scale(axis: Any, limit: Any, chart: Chart) -> None:
+def _scale(axes: Any, chart: Chart) -> None:
     """Ticks at powers of ten; the axis ends a little beyond what was measured."""
     low = min(point.low for line in chart.lines for point in line.points)
     high = max(point.high for line in chart.lines for point in line.points)
     found = ticks(low, high)
-    axis.set_ticks(found, labels=[time_label(one) for one in found])
-    limit(low / 1.4, high * (1.4 if chart.axis else 2.2))
+    axes.set_yticks(found, labels=[time_label(one) for one in found])
+    axes.set_ylim(low / 1.4, high * 1.4)

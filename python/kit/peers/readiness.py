@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
 from kit.compare import Tolerance, default_tolerance
 from kit.errors import Error, ParityError
 from kit.peers.contender import Absent, Call, Contender, Way
+from kit.peers.quiet import quiet
 from kit.peers.work import Work
 from kit.replay import difference
 from kit.report import worst_of
@@ -28,8 +31,9 @@ def get_ready(way: Way, work: Work) -> Contender | Absent:
     refused = []
     for setting, make in way.settings.items():
         try:
-            call = make()
-            agreement = agrees(call, work)
+            with nullcontext() if way.kit else quiet():
+                call = make()
+                agreement = agrees(call, work)
             working[setting] = call, agreement, trial(call)
         except Exception as error:  # a runtime may raise anything, and its row then says what
             if way.kit and isinstance(error, ParityError):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from kit.archive import Archive
 from kit.eager import Eager
 from kit.errors import InputError, UsageError
 from kit.method import Method
+from kit.peers.quiet import quiet
 from kit.programs.exported import example_of, exported
 from kit.signature import Dim, Signature
 
@@ -46,7 +44,7 @@ class Files:
         if key not in self._made:
             path = self._folder / f"{len(self._made)}.{suffix}"
             try:
-                with _quiet():
+                with quiet():
                     write(self._exported(sizes, inputs), path)
                 self._made[key] = path
             except Exception as error:  # whatever an exporter raises is why its runtime takes no part
@@ -62,19 +60,6 @@ class Files:
             return exported(self._eager, fixed(signature, sizes), inputs)
         cases = [given for given, _ in self._archive.cases(self._method.name)]
         return exported(self._eager, signature, example_of(signature, [*cases, inputs]))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of exporters, which tell of their own deprecations and of packages not used."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 @dataclass(frozen=True)
