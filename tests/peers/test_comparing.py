@@ -11,7 +11,7 @@ import pytest
 
 import kit
 from kit import cli
-from kit.errors import ParityError
+from kit.errors import ParityError, UnavailableError
 from tests.peers import support
 
 BRIEF = ("--batch", "1,7", "--seconds", "0.01", "--starts", "0")
@@ -62,6 +62,14 @@ def test_all_are_measured_or_absent_by_name(
 def test_another_model_of_the_same_signature_is_a_parity_error(native_mlp: Path) -> None:
     with pytest.raises(ParityError, match="give the recipe that the archive was exported from"):
         kit.compare_with_peers(native_mlp, support.other_weights, batches=[1], seconds=0.01, starts=0)
+
+
+def test_a_missing_predictor_is_missed_before_anything_is_measured(
+    native_mlp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_PREDICTOR", "/no/such/predictor")
+    with pytest.raises(UnavailableError, match="/no/such/predictor"):
+        kit.compare_with_peers(native_mlp, "none.py:recipe", batches=[1])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from kit.peers.report import FORMAT, VERSION, PeerReport, interval
 from kit.peers.starts import measure_starts
 from kit.peers.ways import all_ways
 from kit.peers.work import Files, Sizes, Work, inputs_of, sizes_of
+from kit.predictor import find_predictor
 from kit.recipe import Recipe, run_recipe
 from kit.replay import check_same_model, known_manifest
 from kit.series import Interval
@@ -56,9 +57,12 @@ def compare_with_peers(
         none.
 
     Raises UsageError for arguments that are wrong, and for a recipe of another model, InputError for a batch
-    out of range, ParityError if one of kit's programs disagrees with the eager model.
+    out of range, ParityError if one of kit's programs disagrees with the eager model, UnavailableError if
+    there is no predictor to be started.
     """
     _check(threads, seconds, starts)
+    if starts != 0:
+        find_predictor()  # now, and not when all else is measured
     archive = Archive(path)
     known = known_manifest(archive).method(method)
     sizes = sizes_of(archive, known, batches)
