@@ -71,8 +71,9 @@ HOW = """
   is kit_program_run of the extracted program, which writes into memory that is there, checks no names and
   makes no tensors: what kit::Model adds to it is the difference.
 - Start to first prediction is the time from before a process is started until it has ended: `predictor
-  run` against the smallest Python program that loads the model, predicts once and writes the outputs. The
-  files are in the page cache.
+  run` against the smallest Python program that loads the model, predicts once and writes the outputs, and
+  against the smallest program over ONNX Runtime's C API, which ends without tidying up. The files are in
+  the page cache.
 """
 
 
@@ -115,6 +116,8 @@ def page(results: Document, data: str, image: str) -> str:
     parts.append(table(("goal", "limit", "measured", ""), rows))
     for name, document in works.items():
         parts += work(name, document, image if name == "mlp" else "")
+        if name == "mlp" and results.get("c_start"):
+            parts += starts(results["c_start"], ", in C")
     if results.get("csv"):
         parts += csv(results["csv"])
     parts.append(HOW)
@@ -174,13 +177,13 @@ def overhead(size: Document) -> str:
     return f"\nPython's part of a call from Python, {sizes_text(size['sizes'])}: {'; '.join(texts)}.\n"
 
 
-def starts(found: Document) -> list[str]:
+def starts(found: Document, how: str = "") -> list[str]:
     rows = []
     for way in sorted(found["ways"], key=lambda way: way["milliseconds"]["median"]):
         ratio = next((one for one in found["ratios"] if one["over"] == way["name"]), None)
         text = "" if ratio is None else spread_text(ratio, ".4f")
         rows.append((way["name"], time_text(way["milliseconds"]), text))
-    heading = f"\n### Start to first prediction, {sizes_text(found['sizes'])}\n\n"
+    heading = f"\n### Start to first prediction{how}, {sizes_text(found['sizes'])}\n\n"
     absent = [f"\n{one['name']} was not measured: {one['reason']}.\n" for one in found["absent"]]
     return [heading, table(("", "ms", "predictor over it"), rows), f"\n{found['runs']} rounds.\n", *absent]
 

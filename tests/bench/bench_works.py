@@ -10,6 +10,7 @@ mlp, threads, chain, encoder, resnet18, csv.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -73,6 +74,8 @@ def main() -> int:
         else:
             work = WORKS[name]
             keep(options.results, {}, {work.title: compare(work, options.seconds)})
+            if name == "mlp":
+                keep(options.results, {"c_start": measure_c_start(options.predictor)})
         print(f"bench_works: {name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return 0
 
@@ -85,6 +88,18 @@ def compare(work: Work, seconds: float) -> dict[str, Any]:
     command = ["-m", "kit", "bench", str(archive), "--peers", recipe, "--json", f"--seconds={seconds}"]
     document: dict[str, Any] = json.loads(_run(*command, *work.options))
     return document
+
+
+def measure_c_start(predictor: Path) -> dict[str, Any] | None:
+    """Start to first prediction against a program in C; None where ONNX Runtime is not installed."""
+    if importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnxscript") is None:
+        return None
+    script = str(Path(__file__).with_name("ort_start.py"))
+    executable = str(predictor.with_name("bench_ort_start"))
+    found: dict[str, Any] = json.loads(
+        _run(script, str(predictor), executable, str(FOLDER / "mlp.pt"), "tests.bench.works:mlp")
+    )
+    return found
 
 
 def measure_csv(predictor: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tools import benchmarks
 
 from tests.bench import bench_csv
 from tests.bench.bench_works import keep
+from tests.peers import support
 from tests.peers.fakes import document
 
 
@@ -62,6 +64,26 @@ def test_an_unknown_work_is_refused() -> None:
     )
     assert done.returncode == 2
     assert "there is no work gpt" in done.stderr
+
+
+def test_a_start_in_c_is_checked_and_compared(native_mlp: Path, predictor_path: Path, root: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it is not installed; tools/setup bench installs it")
+    pytest.importorskip("onnxscript", reason="it is not installed; tools/setup bench installs it")
+    executable = predictor_path.with_name("bench_ort_start")
+    if not executable.exists():
+        pytest.skip(f"{executable} was not built")
+    script = root / "tests/bench/ort_start.py"
+    files = [str(one) for one in (script, predictor_path, executable, native_mlp)]
+    command = [sys.executable, *files, support.RECIPE, "--runs", "2"]
+    paths = os.pathsep.join([str(root / "python"), str(root)])
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [way["name"] for way in found["ways"]] == ["predictor run", "ONNX Runtime (C)"]
+    assert found["runs"] == 2
+    assert found["ratios"][0]["median"] > 0
 
 
 def test_a_large_file_has_the_rows_of_the_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,12 +126,15 @@ def measure_starts(work: Work, engine: str, runs: int, folder: Path) -> dict[str
             }
             for one in programs
         ],
-        "ratios": [{"kit": kit.name, "over": one.name, **interval(_ratio(kit, one))} for one in programs[1:]],
+        "ratios": [
+            {"kit": kit.name, "over": one.name, **interval(ratio_of(kit, one))} for one in programs[1:]
+        ],
         "absent": [{"name": one.name, "reason": one.reason} for one in absent],
     }
 
 
-def _ratio(one: Program, other: Program) -> Interval:
+def ratio_of(one: Program, other: Program) -> Interval:
+    """How many times as long the one takes as the other, within each round."""
     return Interval.of([a / b for a, b in zip(one.seconds, other.seconds, strict=True)])
 
 
