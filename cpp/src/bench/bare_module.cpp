@@ -25,6 +25,13 @@ jit::Module in_form(jit::Module module, const std::string& method, const std::st
               "'" + form + "' is no form of a bare module; give loaded, frozen or optimized");
 }
 
+std::vector<c10::IValue> values_of(const std::vector<Tensor>& inputs) {
+  std::vector<c10::IValue> values;
+  values.reserve(inputs.size());
+  for (const Tensor& input : inputs) values.emplace_back(to_torch(input));
+  return values;
+}
+
 /// torch's messages have a stack of C++ frames behind their first line.
 std::string first_line(const std::exception& error) {
   const std::string text = error.what();
@@ -34,6 +41,9 @@ std::string first_line(const std::exception& error) {
 }  // namespace
 
 struct BareModule::Impl {
+  Impl(jit::Module made, const std::string& name)
+      : module(std::move(made)), method(module.get_method(name)) {}
+
   jit::Module module;
   jit::Method method;
 };
@@ -42,8 +52,7 @@ BareModule::BareModule(const std::string& path, const std::string& method, const
   try {
     jit::Module module = jit::load(path);
     module.eval();
-    module = in_form(std::move(module), method, form);
-    impl_ = std::unique_ptr<Impl>(new Impl{module, module.get_method(method)});
+    impl_ = std::make_unique<Impl>(in_form(std::move(module), method, form), method);
   } catch (const c10::Error& error) {
     throw Error(ErrorCode::unavailable,
                 path + ": libtorch cannot make it ready: " + first_line(error) + "; choose another form");
@@ -54,8 +63,7 @@ BareModule::~BareModule() = default;
 
 std::vector<Tensor> BareModule::run(const std::vector<Tensor>& inputs) const {
   const c10::InferenceMode inference;
-  std::vector<c10::IValue> given;
-  for (const Tensor& input : inputs) given.emplace_back(to_torch(input));
+  const std::vector<c10::IValue> given = values_of(inputs);
   const c10::IValue returned = impl_->method(given);
   std::vector<Tensor> outputs;
   if (returned.isTuple())
@@ -69,8 +77,7 @@ std::vector<Tensor> BareModule::run(const std::vector<Tensor>& inputs) const {
 std::vector<double> BareModule::time(const std::vector<Tensor>& inputs, std::size_t groups,
                                      std::size_t calls) const {
   const c10::InferenceMode inference;
-  std::vector<c10::IValue> given;
-  for (const Tensor& input : inputs) given.emplace_back(to_torch(input));
+  const std::vector<c10::IValue> given = values_of(inputs);
   return time_groups([&] { impl_->method(given); }, groups, calls);
 }
 

@@ -1,6 +1,7 @@
 #include "bench/c_call.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -21,7 +22,7 @@ using Argument = Word;
 /// and stack slots, so the words may stand for either.
 template <typename Result, std::size_t... I>
 std::function<void()> bind(const CCall& call, std::index_sequence<I...> /*unused*/) {
-  const auto function = reinterpret_cast<Result (*)(Argument<I>...)>(call.function);
+  const auto function = std::bit_cast<Result (*)(Argument<I>...)>(call.function);
   return [function, words = std::array<Word, sizeof...(I)>{call.arguments[I]...}] {
     if (const Result result = function(words[I]...); result != Result{})
       throw Error(ErrorCode::internal,
