@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._inductor import select_algorithm
 from torch._inductor.codegen.cpp_micro_gemm import micro_gemm_configs
 
 from kit.programs.generated import generate
+from kit.programs.products import single_columns_as_sums
 
 
 def widths(model: nn.Module, features: int, target: str) -> list[int]:
@@ -27,11 +29,52 @@ def widths(model: nn.Module, features: int, target: str) -> list[int]:
     ("target", "expected"), [("x86-64-v3", [8, 16, 16, 24, 8]), ("x86-64-v4", [16, 16, 32, 48, 16])]
 )
 def test_a_block_has_few_columns_too_many(target: str, expected: list[int]) -> None:
-    sizes = [3, 8, 16, 32, 48, 1]
+    sizes = [3, 8, 16, 32, 48, 2]
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     assert widths(nn.Sequential(*layers), sizes[0], target) == expected
+
+
+def products(module: torch.fx.GraphModule) -> int:
+    """How many products are in the graph."""
+    targets = (torch.ops.aten.linear.default, torch.ops.aten.mm.default, torch.ops.aten.addmm.default)
+    return sum(node.target in targets for node in module.graph.nodes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("model", "left"),
+    [
+        (lambda x, w: nn.functional.linear(x, w[:1]), 0),
+        (lambda x, w: nn.functional.linear(x, w[:1], w[0, :1]), 0),
+        (lambda x, w: nn.functional.linear(x[0], w[:1], w[0, :1]), 0),
+        (lambda x, w: torch.mm(x, w[:, :1]), 0),
+        (lambda x, w: torch.addmm(w[0, :1], x, w[:, :1]), 0),
+        (lambda x, w: torch.addmm(w[0, :1], x, w[:, :1], alpha=2), 1),
+        (lambda x, w: nn.functional.linear(x, w) + torch.mm(x, w[:, :1]), 1),
+    ],
+)
+def test_one_column_is_a_sum(
+    model: Callable[[Tensor, Tensor], Tensor], left: int, dtype: torch.dtype
+) -> None:
+    class Module(nn.Module):
+        def forward(self, x: Tensor, w: Tensor) -> Tensor:
+            return model(x, w)
+
+    x, w = torch.randn(5, 4, dtype=dtype), torch.randn(4, 4, dtype=dtype)
+    module = torch.export.export(Module(), (x, w), strict=False).module()
+    assert products(module) >= 1
+    single_columns_as_sums(module)
+    assert products(module) == left
+    torch.testing.assert_close(module(x, w), model(x, w))
+
+
+def test_a_column_of_16_bits_stays_a_product() -> None:
+    program = torch.export.export(nn.Linear(4, 1).half(), (torch.zeros(5, 4).half(),), strict=False)
+    module = program.module()
+    single_columns_as_sums(module)
+    assert products(module) == 1
 
 
 def test_all_is_as_before() -> None:

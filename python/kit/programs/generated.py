@@ -17,7 +17,7 @@ from torch import Tensor
 from kit.errors import Error, InternalError, TraceError
 from kit.programs.complex_numbers import without_complex
 from kit.programs.inductor import compiling
-from kit.programs.products import products_by_size
+from kit.programs.products import products_by_size, single_columns_as_sums
 from kit.source import one_line
 
 _CONFIG: Mapping[str, Any] = {
@@ -76,7 +76,9 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
         found = stack.enter_context(_intercepted())
         try:
             with torch.no_grad():
-                torch._inductor.aot_compile(_module(without_complex(program)), tuple(example))
+                module = _module(without_complex(program))
+                single_columns_as_sums(module)
+                torch._inductor.aot_compile(module, tuple(example))
         except Error:
             raise
         except Exception as error:

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+aten = torch.ops.aten
+
 # What blocks are made for: the sizes of the compiling host's caches must not count.
 _CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
 
@@ -22,6 +24,45 @@ def products_by_size() -> Iterator[None]:
         stack.enter_context(_first_choice())
         stack.enter_context(_least_padding())
         yield
+
+
+def single_columns_as_sums(module: torch.fx.GraphModule) -> None:
+    """Say products that have one column as sums over rows, in place.
+
+    The templates would compute as many columns as a vector has elements, and throw all but one away. Numbers
+    of 16 bits are left alone: their products would be rounded before they are added.
+    """
+    graph = module.graph
+    for node in list(graph.nodes):
+        found = _single_column(node)
+        if found is None:
+            continue
+        rows, column, added = found
+        with graph.inserting_before(node):
+            product = graph.call_function(aten.mul.Tensor, (rows, graph.call_function(*column)))
+            result = graph.call_function(aten.sum.dim_IntList, (product, [-1], True))
+            if added is not None:
+                result = graph.call_function(aten.add.Tensor, (result, added))
+        node.replace_all_uses_with(result)
+        graph.erase_node(node)
+    module.recompile()
+
+
+def _single_column(node: torch.fx.Node) -> tuple[Any, tuple[Any, tuple[Any, ...]], Any] | None:
+    """Of a product of one column: the left operand, how to get that column, and what is added."""
+    operands: tuple[Any, ...] = node.args
+    if node.target is aten.linear.default:
+        rows, matrix, added, axis = *operands[:2], operands[2] if len(operands) > 2 else None, 0
+    elif node.target is aten.addmm.default and not node.kwargs:
+        added, rows, matrix, axis = *operands, 1
+    elif node.target is aten.mm.default:
+        rows, matrix, added, axis = *operands, None, 1
+    else:
+        return None
+    value = matrix.meta.get("val")
+    if value is None or value.dtype not in (torch.float32, torch.float64) or value.shape[axis] != 1:
+        return None
+    return rows, (aten.select.int, (matrix, axis, 0)), added
 
 
 @contextmanager
