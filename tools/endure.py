@@ -44,6 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=f"by default {', '.join(CAMPAIGNS)}")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="by default all")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="the cycles of an engine end then")
     options = parser.parse_args()
     unknown = [one for one in options.campaigns if one not in CAMPAIGNS]
     if unknown:
@@ -53,7 +54,7 @@ def main() -> int:
             parser.error(f"{path} is not there; build it first: make build")
     results: dict[str, Result] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for campaign in options.campaigns or CAMPAIGNS:
-        for name, arguments in runs(campaign, options.engine or ENGINES):
+        for name, arguments in runs(campaign, options.engine or ENGINES, options.seconds):
             results[name] = run(name, arguments)
             RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_page(results)
@@ -63,13 +64,13 @@ def main() -> int:
     return 1 if bad else 0
 
 
-def runs(campaign: str, engines: list[str] | tuple[str, ...]) -> list[tuple[str, list[str]]]:
+def runs(campaign: str, engines: list[str] | tuple[str, ...], seconds: float) -> list[tuple[str, list[str]]]:
     """Names of runs, which begin with that of the campaign, and what the executable is told."""
     if campaign == "mixed":
         told = ["--engine", ",".join(ENGINES), "--threads", "8", "--count", "1000"]
         return [(f"mixed {seed}", [*told, "--seed", str(seed)]) for seed in (1, 2)]
     if campaign == "cycles":
-        told = ["--count", str(CYCLES), "--seconds", str(SECONDS)]
+        told = ["--count", str(CYCLES), "--seconds", str(seconds)]
         return [(f"cycles {engine}", ["--engine", engine, *told]) for engine in engines]
     count = str(PREDICTIONS // len(THREADS))
     return [
