@@ -100,3 +100,12 @@ def test_what_is_refused_is_named(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"no native form of aten\.\S+.*linalg_svd.*torchscript or aoti"):
         kit.export(Inverse(), torch.eye(3) * 2, path=path, programs=("native",))
     assert not path.exists()
+
+
+def test_an_integer_division_by_zero_is_an_error(tmp_path: Path) -> None:
+    x, n = torch.tensor([7, 8, 9]), torch.tensor([2, 3, 4])
+    kit.export(lambda x, n: x // n, (x, n), tmp_path / "model.pt", ("native",), cases=[(x, n)])
+    model = kit.load(tmp_path / "model.pt", engine="native")
+    with pytest.raises(kit.Error, match="ZeroDivisionError"):
+        model(x, torch.tensor([2, 0, 4]))
+    assert torch.equal(model(x, n), x // n)

@@ -30,6 +30,9 @@ _CONFIG: Mapping[str, Any] = {
     "max_autotune": True,  # this is what brings in the templates of matrix products
     "max_autotune_gemm_backends": "CPP,ATEN",
 }
+# Each kernel lets a variable of the process point to a flag on its own stack, which an integer division by 0
+# sets: in several threads that of another call, or of none any more. Without it the division throws at once.
+_DIVISION_FLAG = re.compile(r"^\s*inductor_cpu_integer_div_error_flag = [^;]*;\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def _intercepted() -> Iterator[list[Generated]]:
         _cls: Any, graph: Any, wrapper: str, kernels: str, extern_nodes: str | None, /, **_rest: Any
     ) -> str:
         constants, left_out = _constants(graph, wrapper), _left_out(wrapper, extern_nodes)
-        found.append(Generated(wrapper, kernels, constants, left_out))
+        found.append(Generated(wrapper, _DIVISION_FLAG.sub("", kernels), constants, left_out))
         return "none"
 
     with _replaced(AotCodeCompiler, "compile", classmethod(take)):
