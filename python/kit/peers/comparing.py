@@ -1,4 +1,4 @@
-"""Comparing an archive with its peers: `python -m kit bench MODEL --peers RECIPE` and `kit.peers`."""
+"""Comparing an archive with its peers: what `python -m kit bench MODEL --peers RECIPE` does."""
 
 from __future__ import annotations
 
