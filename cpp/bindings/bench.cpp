@@ -17,6 +17,14 @@ void bind_bench(py::module_& module) {
       py::arg("model"), py::arg("inputs"), py::arg("groups"), py::arg("calls"),
       py::call_guard<py::gil_scoped_release>());
   module.def(
+      "time_model_into",
+      [](const Model& model, const std::vector<Tensor>& inputs, std::size_t groups, std::size_t calls) {
+        const std::vector<Tensor> outputs = model.predict(inputs);
+        return bench::time_groups([&] { model.predict(inputs, outputs); }, groups, calls);
+      },
+      py::arg("model"), py::arg("inputs"), py::arg("groups"), py::arg("calls"),
+      py::call_guard<py::gil_scoped_release>());
+  module.def(
       "time_c_call",
       [](std::uintptr_t function, const std::vector<std::uintptr_t>& arguments, bool gives_pointer,
          std::size_t groups, std::size_t calls) {

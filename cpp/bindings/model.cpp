@@ -46,7 +46,8 @@ void bind_model(py::module_& module) {
           py::arg("warm_up") = false,
           py::arg("warm_up_sizes") = std::map<std::string, std::vector<std::int64_t>>(),
           py::arg("log") = py::none(), py::arg("target") = "", py::call_guard<py::gil_scoped_release>())
-      .def("predict", &Model::predict, py::arg("inputs"), py::call_guard<py::gil_scoped_release>())
+      .def("predict", py::overload_cast<const std::vector<Tensor>&>(&Model::predict, py::const_),
+           py::arg("inputs"), py::call_guard<py::gil_scoped_release>())
       .def("warm_up", &Model::warm_up, py::arg("inputs"), py::call_guard<py::gil_scoped_release>())
       .def("update_weights", &Model::update_weights, py::arg("path"),
            py::call_guard<py::gil_scoped_release>())

@@ -31,6 +31,23 @@ TEST(Model, LoadsAsksPredicts) {
   EXPECT_EQ(outputs[1].str(), "int64[2]");
 }
 
+TEST(Model, WritesIntoMemoryThatIsThere) {
+  const Model model = Model::load(archive_path("pair"));
+  const Tensor a = Tensor::of<float>({1, 2, 3, 4, 5, 6}, {2, 3});
+  const Tensor b = Tensor::of<std::int64_t>({10, 20}, {2});
+  const auto expected = model.predict({a, b});
+  const std::vector<Tensor> given{Tensor::empty(DType::float32, {2, 3}), Tensor::empty(DType::int64, {2})};
+  model.predict({a, b}, given);
+  for (std::size_t i = 0; i < given.size(); ++i)
+    EXPECT_TRUE(compare(given[i], expected[i], Tolerance{}).bit_equal) << i;
+  expect_error(ErrorCode::input, "wanted 2 outputs, got 1", [&] { model.predict({a, b}, {given[0]}); });
+  const std::string name = model.signature().outputs.at(1).name;
+  expect_error(ErrorCode::input, "output '" + name + "': wanted int64[2] for these inputs, got int64[3]",
+               [&] {
+                 model.predict({a, b}, {given[0], Tensor::empty(DType::int64, {3})});
+               });
+}
+
 TEST(Model, ReproducesItsGoldenCases) {
   for (const char* name : {"mlp", "pair", "fixed", "empty_ok", "tiny"}) {
     const Archive archive = Archive::open(archive_path(name));

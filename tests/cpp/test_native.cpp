@@ -285,6 +285,43 @@ TEST(Native, DividesRowsAmongThreads) {
   }
 }
 
+TEST(Native, ComputesIntoMemoryThatIsThere) {
+  const Model model = Model::load(open(NativeArchive()));
+  std::vector<float> memory{7, 7, 7, 7, 7};
+  const Tensor y(memory.data(), DType::float32, {2, 2});
+  for (int i = 0; i < 2; ++i) {
+    model.predict({pairs({1, 2, 3, static_cast<float>(i)})}, {y});
+    EXPECT_EQ(memory, (std::vector<float>{2, 4, 6, 2.0F * static_cast<float>(i), 7}));
+  }
+}
+
+TEST(Native, RefusesMemoryThatDoesNotFit) {
+  const Model one = Model::load(open(divisible()));
+  const Model two = Model::load(open(divisible()), {.configuration = {.threads = 2}});
+  const Tensor x = pairs(std::vector<float>(2 * 8, 1.0F));
+  const auto refused = [&](const std::string& why, const std::vector<Tensor>& outputs) {
+    for (const Model* model : {&one, &two})
+      expect_error(ErrorCode::input, why, [&] { model->predict({x}, outputs); });
+  };
+  refused("wanted 1 outputs, got 0", {});
+  refused("wanted 1 outputs, got 2",
+          {Tensor::empty(DType::float32, {8, 2}), Tensor::empty(DType::float32, {8, 2})});
+  refused("output 'y': wanted float32[8, 2] for these inputs, got float32[7, 2]",
+          {Tensor::empty(DType::float32, {7, 2})});
+  refused("wanted float32[8, 2] for these inputs, got float64[8, 2]",
+          {Tensor::empty(DType::float64, {8, 2})});
+  refused("wanted float32[8, 2] for these inputs, got float32[16]", {Tensor::empty(DType::float32, {16})});
+  refused("output 'y': wanted memory on the CPU, row-major without gaps, got an undefined tensor",
+          {Tensor()});
+  std::vector<float> memory(16);
+  refused("got float32[8, 2] with gaps", {Tensor(memory.data(), DType::float32, {8, 2}, {1, 8})});
+  const Device cuda{Device::Kind::cuda, 0};
+  refused("got float32[8, 2] on cuda:0", {Tensor(memory.data(), DType::float32, {8, 2}, {}, cuda)});
+  expect_error(ErrorCode::input, "input 'x'", [&] {
+    one.predict({Tensor::empty(DType::float32, {8, 3})}, {Tensor::empty(DType::float32, {8, 2})});
+  });
+}
+
 TEST(Native, EachPartIsACall) {
   const Archive archive = open(divisible());
   std::vector<float> values(2 * 8, 1.0F);

@@ -7,6 +7,7 @@
 #include "core/choose.h"
 #include "engines/fork.h"
 #include "engines/library.h"
+#include "engines/outputs.h"
 #include "engines/warm_up.h"
 #include "engines/weights.h"
 
@@ -26,6 +27,11 @@ Bisection Program::bisect_fusion(const std::vector<std::vector<Tensor>>& /*input
                                  const BisectOptions& /*options*/) const {
   throw Error(ErrorCode::unavailable,
               "only TorchScript programs are fused; load it with the engine torchscript");
+}
+
+void Program::run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                       const Signature& signature) const {
+  copy_into(outputs, run(inputs), signature);
 }
 
 void Program::update_weights(const std::map<std::string, Tensor>& /*weights*/, const std::string& /*where*/,
@@ -58,6 +64,10 @@ struct Model::State {
     if (engine != Engine::native) TorchUse::check();
     return *program;
   }
+
+  /// What `run` gives of the program; what it compiles after a warm-up is logged.
+  template <typename Run>
+  std::vector<Tensor> logged(const std::vector<Tensor>& inputs, const Run& run) const;
 };
 
 Model::State::~State() {
@@ -104,6 +114,21 @@ std::string compiled_late(std::uint64_t count, const std::vector<Tensor>& inputs
                   "otherwise"
                 : ", for which the model was not warmed up");
 }
+
+}  // namespace
+
+template <typename Run>
+std::vector<Tensor> Model::State::logged(const std::vector<Tensor>& inputs, const Run& run) const {
+  const Program& known = running();
+  if (!warmed_up || !log) return run(known);
+  const std::uint64_t before = known.compilations();
+  std::vector<Tensor> outputs = run(known);
+  if (const std::uint64_t count = known.compilations() - before; count > 0)
+    log(compiled_late(count, inputs, signature, *warmed_up));
+  return outputs;
+}
+
+namespace {
 
 /// What is to be known of a program that is not TorchScript.
 std::vector<std::string> warnings_of(const Archive& archive, const Choice& choice, const Options& options) {
@@ -188,13 +213,16 @@ Model Model::load(const Archive& archive, const Options& options) {
 
 std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
   state_->signature.check_inputs(inputs);
-  const Program& program = state_->running();
-  if (!state_->warmed_up || !state_->log) return program.run(inputs);
-  const std::uint64_t before = program.compilations();
-  std::vector<Tensor> outputs = program.run(inputs);
-  if (const std::uint64_t count = program.compilations() - before; count > 0)
-    state_->log(compiled_late(count, inputs, state_->signature, *state_->warmed_up));
-  return outputs;
+  return state_->logged(inputs, [&](const Program& program) { return program.run(inputs); });
+}
+
+void Model::predict(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {
+  state_->signature.check_inputs(inputs);
+  check_memory(outputs, state_->signature);
+  state_->logged(inputs, [&](const Program& program) {
+    program.run_into(inputs, outputs, state_->signature);
+    return std::vector<Tensor>();
+  });
 }
 
 WarmUp Model::warm_up(const std::vector<std::vector<Tensor>>& inputs) {

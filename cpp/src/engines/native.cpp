@@ -11,6 +11,7 @@
 #include "core/program_description.h"
 #include "engines/division.h"
 #include "engines/memory_library.h"
+#include "engines/outputs.h"
 #include "engines/program_tensor.h"
 #include "engines/workers.h"
 
@@ -108,30 +109,6 @@ class Native final : public Program {
     return names;
   }
 
-  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
-    Few<KitTensor> given(inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].device().kind != Device::Kind::cpu)
-        throw Error(ErrorCode::input, "input '" + signature_.inputs[i].name + "' is on " +
-                                          inputs[i].device().str() +
-                                          ", and a native program runs on the CPU; give it there");
-      given[i] = view(inputs[i]);
-    }
-    std::vector<Tensor> outputs;
-    outputs.reserve(signature_.outputs.size());
-    Few<KitTensor> taken(signature_.outputs.size());
-    for (const TensorSpec& spec : signature_.outputs) {
-      outputs.push_back(Tensor::empty(*spec.dtype, shape_of(spec, inputs)));
-      taken[outputs.size() - 1] = view(outputs.back());
-    }
-    const std::int64_t rows = rows_per_thread_ ? inputs.front().shape().front() : 0;
-    if (threads_ > 1 && rows_per_thread_ && rows / *rows_per_thread_ > 1)
-      run_divided(given.data(), taken.data(), rows);
-    else
-      run_once(given.data(), taken.data());
-    return outputs;
-  }
-
   std::vector<std::string> warnings() const override {
     if (threads_ == 1 || rows_per_thread_) return {};
     return {where_ + " runs in one thread and not in " + std::to_string(threads_) +
@@ -142,7 +119,45 @@ class Native final : public Program {
   /// Nothing is ever random in a native program.
   void seed(std::uint64_t /*seed*/) const override {}
 
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
+    std::vector<Tensor> outputs;
+    outputs.reserve(signature_.outputs.size());
+    for (const TensorSpec& spec : signature_.outputs)
+      outputs.push_back(Tensor::empty(*spec.dtype, shape_of(spec, inputs)));
+    compute(inputs, outputs);
+    return outputs;
+  }
+
+  void run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                const Signature& signature) const override {
+    check_count(outputs, signature.outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const TensorSpec& spec = signature.outputs[i];
+      if (outputs[i].dtype() != *spec.dtype || !has_shape(outputs[i], spec, inputs))
+        refuse_output(spec.name, *spec.dtype, shape_of(spec, inputs), outputs[i]);
+    }
+    compute(inputs, outputs);
+  }
+
  private:
+  void compute(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {
+    Few<KitTensor> given(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].device().kind != Device::Kind::cpu)
+        throw Error(ErrorCode::input, "input '" + signature_.inputs[i].name + "' is on " +
+                                          inputs[i].device().str() +
+                                          ", and a native program runs on the CPU; give it there");
+      given[i] = view(inputs[i]);
+    }
+    Few<KitTensor> taken(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) taken[i] = view(outputs[i]);
+    const std::int64_t rows = rows_per_thread_ ? inputs.front().shape().front() : 0;
+    if (threads_ > 1 && rows_per_thread_ && rows / *rows_per_thread_ > 1)
+      run_divided(given.data(), taken.data(), rows);
+    else
+      run_once(given.data(), taken.data());
+  }
+
   void run_once(const KitTensor* inputs, const KitTensor* outputs) const {
     const int status =
         functions_.run(program_.get(), inputs, signature_.inputs.size(), outputs, signature_.outputs.size());
@@ -204,18 +219,23 @@ class Native final : public Program {
     for (const std::optional<Place>& place : found) places_.push_back(place.value_or(Place{}));
   }
 
+  std::int64_t size_of(const DimSpec& size, const std::vector<Tensor>& inputs) const {
+    if (size.dim < 0) return size.size;
+    const Place& place = places_[static_cast<std::size_t>(size.dim)];
+    return inputs[place.input].shape()[place.axis];
+  }
+
   Shape shape_of(const TensorSpec& spec, const std::vector<Tensor>& inputs) const {
     Shape shape;
     shape.reserve(spec.shape->size());
-    for (const DimSpec& size : *spec.shape) {
-      if (size.dim < 0) {
-        shape.push_back(size.size);
-      } else {
-        const Place& place = places_[static_cast<std::size_t>(size.dim)];
-        shape.push_back(inputs[place.input].shape()[place.axis]);
-      }
-    }
+    for (const DimSpec& size : *spec.shape) shape.push_back(size_of(size, inputs));
     return shape;
+  }
+
+  bool has_shape(const Tensor& output, const TensorSpec& spec, const std::vector<Tensor>& inputs) const {
+    return std::equal(
+        output.shape().begin(), output.shape().end(), spec.shape->begin(), spec.shape->end(),
+        [&](std::int64_t size, const DimSpec& wanted) { return size == size_of(wanted, inputs); });
   }
 
   /// The bytes where they are, or a copy if the program could not take them there: in a file that kit wrote,

@@ -33,6 +33,11 @@ class Program {
   /// or with the program.
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) const = 0;
 
+  /// The same into memory on the CPU without gaps, which shares nothing with the inputs. The signature is the
+  /// model's. Throws an input error for outputs of another number, dtype or shape than those of these inputs.
+  virtual void run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                        const Signature& signature) const;
+
   /// What was asked for and does not count, one sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
 

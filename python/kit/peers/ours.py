@@ -50,21 +50,23 @@ def _name(engine: str, target: str, how: str) -> str:
 
 
 def _in_cpp(work: Work, engine: str, target: str) -> Way:
-    def made(configuration: Configuration) -> Callable[[], Call]:
-        return lambda: _called(work, _load(work, engine, target, configuration))
+    def made(configuration: Configuration, time: TimeModel = native.time_model) -> Callable[[], Call]:
+        return lambda: _called(work, _load(work, engine, target, configuration), time)
 
     plain = Configuration(threads=work.threads)
     settings = {"kit::Model::predict": made(plain)}
+    settings["kit::Model::predict, into given memory"] = made(plain, native.time_model_into)
     if engine == TORCHSCRIPT:
         settings["kit::Model::predict, frozen"] = made(Configuration(threads=work.threads, freeze=True))
     return Way(_name(engine, target, "C++"), settings, kit=True)
 
 
-def _called(work: Work, model: Model) -> Call:
+TimeModel = Callable[[native.Model, Sequence[Tensor], int, int], list[float]]
+
+
+def _called(work: Work, model: Model, time: TimeModel = native.time_model) -> Call:
     own, inputs = model._native, work.inputs
-    return Call(
-        lambda: model.predict(inputs), lambda groups, calls: native.time_model(own, inputs, groups, calls)
-    )
+    return Call(lambda: model.predict(inputs), lambda groups, calls: time(own, inputs, groups, calls))
 
 
 def _in_python(work: Work, model: Model) -> Way:
