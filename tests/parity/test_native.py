@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,14 @@ import kit
 from kit.errors import ParityError, TraceError
 from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
+from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims. A program takes some ten seconds to compile, so these are few.
 MODELS = ("cross_attention", "empty_batch", "float16", "lstm", "output_is_input", "residual_blocks")
 TARGETS = ("x86-64-v2", "x86-64-v4")
+LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 
 
 def exported(recipe: kit.Recipe, path: Path, target: str) -> Exported:
@@ -53,6 +57,18 @@ def test_operation(name: str, tmp_path: Path) -> None:
     compare(exported(OPERATIONS[name](), tmp_path / "model.pt", "x86-64-v3"), "x86-64-v3")
 
 
+@pytest.mark.parametrize("target", LEVELS)
+def test_wide_convolutions(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of each width, and what is left of them."""
+    monkeypatch.setenv("KIT_ISA", target)
+    made = exported(wide_convolutions(), tmp_path / "model.pt", target)
+    manifest = kit.inspect(made.path).manifest
+    assert manifest is not None
+    if not manifest.programs[-1].verified:
+        pytest.skip(f"this host cannot run {target}")
+    compare(made, target)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_model(name: str, tmp_path: Path) -> None:
     compare(exported(ZOO[name](), tmp_path / "model.pt", "x86-64-v3"), "x86-64-v3")
@@ -67,6 +83,25 @@ def test_target(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     if not manifest.programs[-1].verified:
         pytest.skip(f"this host cannot run {target}")
     compare(made, target)
+
+
+def test_first_calls_at_once(tmp_path: Path) -> None:
+    """What is made of weights in the first call is made once, and seen whole by all."""
+    made = exported(wide_convolutions(), tmp_path / "model.pt", "x86-64-v3")
+    x = made.cases[0][0]["x"]
+    expected = flat(kit.load(made.path, engine="native")(x))
+    for _ in range(5):
+        model = kit.load(made.path, engine="native")
+        start = threading.Barrier(8)
+
+        def predict(model: kit.Model = model, start: threading.Barrier = start) -> list[Tensor]:
+            start.wait()
+            return flat(model(x))
+
+        with ThreadPoolExecutor(8) as pool:
+            results = [one.result() for one in [pool.submit(predict) for _ in range(8)]]
+        for outputs in results:
+            assert all(torch.equal(one, other) for one, other in zip(outputs, expected, strict=True))
 
 
 class OwnWeight(nn.Module):

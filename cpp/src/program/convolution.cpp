@@ -1,147 +1,113 @@
-// Convolutions, which Inductor leaves to ATen: patches of the input side by side, times the kernel.
+// Convolutions, which Inductor leaves to ATen.
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include <torch/csrc/inductor/aoti_torch/generated/c_shim_cpu.h>
 
+#include "channels_last.h"
 #include "elements.h"
+#include "geometry.h"
 #include "matmul.h"
+#include "panels.h"
+#include "patches.h"
+#include "prepared.h"
+#include "winograd.h"
 
 using namespace kit::program;
 
 namespace {
 
-constexpr std::int64_t most_dims = 3;
+/// Weights as a way to convolve wants them: made once of a constant, else in each call.
+class Weights {
+ public:
+  /// fill(weights, to): makes `count` elements of the weights, row-major.
+  template <typename T, typename Fill>
+  Weights(AtenTensorOpaque& weight, const Geometry& g, const char* form, std::int64_t count, T, Fill&& fill) {
+    const auto make = [&](void* to) {
+      const Plain plain(&weight);
+      fill(elements<T>(*plain), static_cast<T*>(to));
+    };
+    if (weight.prepared != nullptr) {
+      Prepared::Key key{form, weight.data(), {g.groups}};
+      std::copy_n(weight.sizes, weight.rank, key.numbers + 1);
+      std::copy_n(weight.strides, weight.rank, key.numbers + 1 + weight.rank);
+      data_ = weight.prepared->get(key, static_cast<std::size_t>(count) * sizeof(T), make);
+      return;
+    }
+    own_.emplace(weight.dtype, count);
+    make(own_->data<T>());
+    data_ = own_->data<T>();
+  }
 
-/// Rows of output positions, along the last dimension: those of the others, in order.
-struct Rows {
-  std::int64_t first, count;
+  template <typename T>
+  const T* data() const noexcept {
+    return static_cast<const T*>(data_);
+  }
+
+ private:
+  const void* data_ = nullptr;
+  std::optional<Scratch> own_;
 };
 
-/// One convolution, with 1 to 3 dimensions of space made 3 by leading ones of size 1.
-struct Geometry {
-  std::int64_t batch, groups, in_channels, out_channels;  ///< channels of all groups
-  std::int64_t in[most_dims], out[most_dims], kernel[most_dims], stride[most_dims], padding[most_dims],
-      dilation[most_dims];
-
-  static std::int64_t product(const std::int64_t* sizes) { return sizes[0] * sizes[1] * sizes[2]; }
-  std::int64_t positions() const { return product(out); }
-  std::int64_t pixels() const { return product(in); }
-  std::int64_t taps() const { return product(kernel); }
-  Rows rows() const { return {0, out[0] * out[1]}; }
-  /// Whether each output channel sees one input channel alone.
-  bool depthwise() const { return in_channels == groups; }
-};
-
-/// The range of output positions [begin, end) along a dimension whose tap falls inside the input.
-void inside(const Geometry& g, int dim, std::int64_t tap, std::int64_t& begin, std::int64_t& end) {
-  const std::int64_t shift = tap * g.dilation[dim] - g.padding[dim];
-  begin = shift >= 0 ? 0 : std::min(g.out[dim], (-shift + g.stride[dim] - 1) / g.stride[dim]);
-  end = g.in[dim] - shift <= 0
-            ? 0
-            : std::min(g.out[dim], (g.in[dim] - shift + g.stride[dim] - 1) / g.stride[dim]);
-  end = std::max(begin, end);
-}
-
-/// Calls `row(tap, position, pixel, begin, end)` for each tap of a channel and each of the rows: the
-/// positions from begin to end, of a row that starts at `position` of the block, see the pixels from `pixel`
-/// on, one stride further each.
-template <typename Row>
-void walk(const Geometry& g, Rows rows, Row&& row) {
-  std::int64_t tap = 0;
-  for (std::int64_t a = 0; a < g.kernel[0]; ++a)
-    for (std::int64_t b = 0; b < g.kernel[1]; ++b)
-      for (std::int64_t c = 0; c < g.kernel[2]; ++c, ++tap) {
-        std::int64_t begin = 0, end = 0;
-        inside(g, 2, c, begin, end);
-        const std::int64_t z = begin * g.stride[2] + c * g.dilation[2] - g.padding[2];
-        for (std::int64_t r = 0; r < rows.count; ++r) {
-          const std::int64_t i = (rows.first + r) / g.out[1], j = (rows.first + r) % g.out[1];
-          const std::int64_t x = i * g.stride[0] + a * g.dilation[0] - g.padding[0];
-          const std::int64_t y = j * g.stride[1] + b * g.dilation[1] - g.padding[1];
-          const bool seen = x >= 0 && x < g.in[0] && y >= 0 && y < g.in[1];
-          row(tap, r * g.out[2], (x * g.in[1] + y) * g.in[2] + z, seen ? begin : 0, seen ? end : 0);
-        }
-      }
-}
-
-/// columns[channel * taps + tap][position] = the pixel that the tap sees there, or 0.
-template <typename T>
-void spread(const Geometry& g, Rows rows, const T* input, std::int64_t channels, T* columns) {
-  const std::int64_t positions = rows.count * g.out[2];
-  for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
-    T* const base = columns + channel * g.taps() * positions;
-    walk(g, rows,
-         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
-             std::int64_t end) {
-           T* const to = base + tap * positions + position;
-           std::fill(to, to + begin, T(0));
-           if (g.stride[2] == 1) {
-             if (end > begin)
-               std::memcpy(to + begin, input + pixel, static_cast<std::size_t>(end - begin) * sizeof(T));
-           } else {
-             for (std::int64_t k = begin; k < end; ++k) to[k] = input[pixel + (k - begin) * g.stride[2]];
-           }
-           std::fill(to + end, to + g.out[2], T(0));
-         });
-  }
-}
-
-/// The other way: adds each column to the pixel that it comes from.
-template <typename T>
-void gather(const Geometry& g, const T* columns, std::int64_t channels, T* input) {
-  const std::int64_t positions = g.positions();
-  for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
-    const T* const base = columns + channel * g.taps() * positions;
-    walk(g, g.rows(),
-         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
-             std::int64_t end) {
-           const T* const from = base + tap * positions + position;
-           for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
-         });
-  }
-}
-
-/// Whether the input already is the matrix that `spread` would make.
-bool pointwise(const Geometry& g) {
-  for (int i = 0; i < most_dims; ++i)
-    if (g.kernel[i] != 1 || g.stride[i] != 1 || g.padding[i] != 0) return false;
-  return true;
-}
-
-/// How many rows to spread at once, so that what they become stays in the cache.
-std::int64_t rows_at_once(const Geometry& g, std::int64_t item) {
-  constexpr std::int64_t most_bytes = 1 << 20;
-  const std::int64_t row = g.in_channels / g.groups * g.taps() * g.out[2] * item;
-  return std::clamp(most_bytes / std::max(row, std::int64_t{1}), std::int64_t{1},
-                    std::max(g.rows().count, std::int64_t{1}));
-}
+constexpr char packed_form[] = "packed", winograd_form[] = "winograd";
 
 template <typename T>
-void forward(const Geometry& g, std::int32_t dtype, const T* input, const T* weight, T* output, T* columns) {
+void directly(const Geometry& g, const T* input, AtenTensorOpaque& weight, const T* bias, T* output) {
   const std::int64_t channels = g.in_channels / g.groups, filters = g.out_channels / g.groups;
-  const std::int64_t taps = channels * g.taps(), positions = g.positions();
+  const std::int64_t depth = channels * g.taps();
+  const Weights weights(weight, g, packed_form, g.out_channels * depth, T{}, [&](const T* from, T* to) {
+    for (std::int64_t group = 0; group < g.groups; ++group)
+      pack(from + group * filters * depth, filters, depth, depth, 1, to + group * filters * depth);
+  });
+  const Patches<T> patches(g);
   for (std::int64_t i = 0; i < g.batch * g.groups;
-       ++i, input += channels * g.pixels(), output += filters * positions) {
-    const Matrix left{const_cast<T*>(weight + (i % g.groups) * filters * taps), filters, taps, taps, 1};
-    if (pointwise(g)) {
-      const Matrix right{const_cast<T*>(input), taps, positions, positions, 1};
-      multiply(dtype, left, right, {output, filters, positions, positions, 1}, 1, 1);
-      continue;
-    }
-    const std::int64_t step = rows_at_once(g, sizeof(T));
-    for (std::int64_t first = 0; first < g.rows().count; first += step) {
-      const Rows rows{first, std::min(step, g.rows().count - first)};
-      const std::int64_t count = rows.count * g.out[2];
-      spread(g, rows, input, channels, columns);
-      multiply(dtype, left, {columns, taps, count, count, 1},
-               {output + first * g.out[2], filters, count, positions, 1}, 1, 1);
-    }
+       ++i, input += channels * g.pixels(), output += filters * g.positions()) {
+    const std::int64_t first = i % g.groups * filters;
+    patches.convolve(input, weights.data<T>() + first * depth, bias != nullptr ? bias + first : nullptr,
+                     output);
   }
+}
+
+/// Whether Winograd's way is the faster one. It needs other weights, which are worth making once only.
+bool suits_winograd(const Geometry& g, const AtenTensorOpaque& weight) {
+  constexpr std::int64_t least_channels = 16, least_tiles = 8;
+  const std::int64_t tiles = (g.out[1] + 1) / 2 * ((g.out[2] + 1) / 2);
+  const auto all_are = [](const std::int64_t* values, std::int64_t wanted) {
+    return std::all_of(values, values + most_dims, [=](std::int64_t value) { return value == wanted; });
+  };
+  return weight.prepared != nullptr && g.kernel[0] == 1 && g.kernel[1] == 3 && g.kernel[2] == 3 &&
+         g.in[0] == 1 && g.padding[0] == 0 && all_are(g.stride, 1) && all_are(g.dilation, 1) &&
+         g.in_channels / g.groups >= least_channels && g.out_channels / g.groups >= least_channels &&
+         tiles >= least_tiles && 16 * tiles * 4 < 9 * g.positions() * 3;
+}
+
+/// False if the values are none for it.
+bool by_winograd(const Geometry& g, const float* input, AtenTensorOpaque& weight, const float* bias,
+                 float* output) {
+  const std::int64_t channels = g.in_channels / g.groups, filters = g.out_channels / g.groups;
+  const std::int64_t size = winograd::weights_size(filters, channels);
+  const Weights weights(weight, g, winograd_form, g.groups * size, float{},
+                        [&](const float* from, float* to) {
+                          for (std::int64_t group = 0; group < g.groups; ++group)
+                            winograd::transform_weights(from + group * filters * channels * 9, filters,
+                                                        channels, to + group * size);
+                        });
+  const winograd::Image image{channels, filters,  g.in[1],      g.in[2],
+                              g.out[1], g.out[2], g.padding[1], g.padding[2]};
+  const Scratch scratch(kit::program::float32, winograd::scratch_size(image));
+  bool suited = true;
+  for (std::int64_t i = 0; i < g.batch * g.groups && suited;
+       ++i, input += channels * g.pixels(), output += filters * g.positions()) {
+    const std::int64_t group = i % g.groups;
+    suited =
+        winograd::convolve(image, input, weights.data<float>() + group * size,
+                           bias != nullptr ? bias + group * filters : nullptr, output, scratch.data<float>());
+  }
+  return suited;
 }
 
 /// Where a channel sees but one other, there is no matrix to multiply with: row by row, tap by tap.
@@ -164,6 +130,21 @@ void depthwise(const Geometry& g, const T* input, const T* weight, T* output) {
                  for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k * stride];
              });
     }
+}
+
+/// The other way: adds each column to the pixel that it comes from.
+template <typename T>
+void gather(const Geometry& g, const T* columns, std::int64_t channels, T* input) {
+  const std::int64_t positions = g.positions();
+  for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
+    const T* const base = columns + channel * g.taps() * positions;
+    walk(g, g.rows(),
+         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
+             std::int64_t end) {
+           const T* const from = base + tap * positions + position;
+           for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
+         });
+  }
 }
 
 /// A transposed convolution is the gradient of one that leads from its output to its input: `g` is that one.
@@ -191,20 +172,24 @@ void fill(AtenTensorOpaque& out, const AtenTensorOpaque* bias, std::int64_t chan
 }
 
 template <typename T>
-void run(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input, const AtenTensorOpaque& weight,
-         const AtenTensorOpaque* bias, AtenTensorOpaque& out) {
+void run(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input, AtenTensorOpaque& weight,
+         AtenTensorOpaque* bias, AtenTensorOpaque& out) {
   const T* const in = elements<T>(input);
-  const T* const kernel = elements<T>(weight);
   T* const to = elements<T>(out);
-  fill<T>(out, bias, is_transposed ? g.in_channels : g.out_channels,
-          is_transposed ? g.pixels() : g.positions());
-  if (!is_transposed && g.depthwise()) return depthwise(g, in, kernel, to);
-  const std::int64_t rows = is_transposed ? g.rows().count : pointwise(g) ? 0 : rows_at_once(g, sizeof(T));
-  const Scratch columns(out.dtype, g.in_channels / g.groups * g.taps() * rows * g.out[2]);
-  if (is_transposed)
-    transposed(g, out.dtype, in, kernel, to, columns.data<T>());
-  else
-    forward(g, out.dtype, in, kernel, to, columns.data<T>());
+  if (is_transposed || g.depthwise()) {
+    const Plain kernel(&weight);
+    fill<T>(out, bias, is_transposed ? g.in_channels : g.out_channels,
+            is_transposed ? g.pixels() : g.positions());
+    if (!is_transposed) return depthwise(g, in, elements<T>(*kernel), to);
+    const Scratch columns(out.dtype, g.in_channels / g.groups * g.taps() * g.positions());
+    return transposed(g, out.dtype, in, elements<T>(*kernel), to, columns.data<T>());
+  }
+  std::optional<Contiguous> plain_bias;
+  if (bias != nullptr) plain_bias.emplace(bias);
+  const T* const added = bias != nullptr ? elements<T>(**plain_bias) : nullptr;
+  if constexpr (std::is_same_v<T, float>)
+    if (suits_winograd(g, weight) && by_winograd(g, in, weight, added, to)) return;
+  directly(g, in, weight, added, to);
 }
 
 /// Elements of 16 bits as float32, in which they are computed with.
@@ -241,88 +226,6 @@ void run_widened(const Geometry& g, bool is_transposed, const AtenTensorOpaque& 
   }
 }
 
-/// Whether images lie in memory channel after channel at each pixel, as ATen finds it: what could be either
-/// lies row after row.
-bool channels_last(const AtenTensorOpaque& images) {
-  if (images.rank != 4 || images.strides[1] == 0) return false;
-  std::int64_t least = 0;
-  for (const int dim : {1, 3, 2, 0}) {
-    if (images.sizes[dim] == 0 || images.strides[dim] < least) return false;
-    if (dim == 0 && least == images.strides[1]) return false;
-    least = images.strides[dim] * std::max(images.sizes[dim], std::int64_t{1});
-  }
-  return true;
-}
-
-/// Moves images from one order to the other: `last` says that the channels of `from` come last, else those of
-/// `to`.
-template <typename T>
-void reorder(const AtenTensorOpaque& from, AtenTensorOpaque& to, bool last) {
-  const std::int64_t channels = from.sizes[1], pixels = from.sizes[2] * from.sizes[3];
-  const T* source = elements<T>(from);
-  T* target = elements<T>(to);
-  for (std::int64_t n = 0; n < from.sizes[0]; ++n, source += channels * pixels, target += channels * pixels)
-    for (std::int64_t c = 0; c < channels; ++c)
-      for (std::int64_t p = 0; p < pixels; ++p) {
-        if (last)
-          target[c * pixels + p] = source[p * channels + c];
-        else
-          target[p * channels + c] = source[c * pixels + p];
-      }
-}
-
-void reorder(const AtenTensorOpaque& from, AtenTensorOpaque& to, bool last) {
-  switch (item_size(from.dtype)) {
-    case 2:
-      return reorder<std::uint16_t>(from, to, last);
-    case 4:
-      return reorder<std::uint32_t>(from, to, last);
-    default:
-      return reorder<std::uint64_t>(from, to, last);
-  }
-}
-
-/// Whether there are no gaps between images whose channels come last.
-bool dense(const AtenTensorOpaque& images) {
-  const std::int64_t channels = images.sizes[1], row = images.sizes[3] * channels;
-  const std::int64_t strides[] = {row * images.sizes[2], 1, row, channels};
-  for (int i = 0; i < 4; ++i)
-    if (images.sizes[i] != 1 && images.strides[i] != strides[i]) return false;
-  return true;
-}
-
-/// Images row after row: those that come, or a copy of them.
-class Plain {
- public:
-  explicit Plain(AtenTensorOpaque* images) {
-    if (channels_last(*images) && dense(*images)) {
-      copy_ = make_tensor(images->dtype, images->rank, images->sizes);
-      reorder(*images, *copy_, true);
-    }
-    contiguous_.emplace(copy_ != nullptr ? copy_ : images);
-  }
-  Plain(const Plain&) = delete;
-  Plain& operator=(const Plain&) = delete;
-  ~Plain() { aoti_torch_delete_tensor_object(copy_); }
-  AtenTensorOpaque& operator*() const noexcept { return **contiguous_; }
-  AtenTensorOpaque* operator->() const noexcept { return &**contiguous_; }
-
- private:
-  AtenTensorOpaque* copy_ = nullptr;
-  std::optional<Contiguous> contiguous_;
-};
-
-/// A result in the order that ATen gives it.
-AtenTensorOpaque* with_channels_last(AtenTensorOpaque* plain) {
-  const std::int64_t* const sizes = plain->sizes;
-  const std::int64_t row = sizes[3] * sizes[1];
-  const std::int64_t strides[] = {row * sizes[2], 1, row, sizes[1]};
-  AtenTensorOpaque* const result = make_tensor(plain->dtype, 4, sizes, strides);
-  reorder(*plain, *result, false);
-  aoti_torch_delete_tensor_object(plain);
-  return result;
-}
-
 }  // namespace
 
 AOTITorchError aoti_torch_cpu_convolution(AtenTensorHandle input, AtenTensorHandle weight,
@@ -335,19 +238,19 @@ AOTITorchError aoti_torch_cpu_convolution(AtenTensorHandle input, AtenTensorHand
     const std::int32_t dims = input->rank - 2;
     if (dims < 1 || dims > most_dims)
       throw std::runtime_error("a convolution over " + std::to_string(dims) + " dimensions");
-    const Plain in(input), kernel(weight);
+    const Plain in(input);
     // Of the convolution, or of the one that a transposed one is the gradient of.
     Geometry g{};
     g.batch = in->sizes[0];
     g.groups = groups;
-    g.in_channels = transposed ? kernel->sizes[1] * groups : in->sizes[1];
-    g.out_channels = transposed ? in->sizes[1] : kernel->sizes[0];
+    g.in_channels = transposed ? weight->sizes[1] * groups : in->sizes[1];
+    g.out_channels = transposed ? in->sizes[1] : weight->sizes[0];
     const auto at = [](const int64_t* values, int64_t length, int i) { return values[length == 1 ? 0 : i]; };
     std::int64_t sizes[2 + most_dims] = {g.batch, transposed ? g.in_channels : g.out_channels};
     for (int i = 0; i < most_dims; ++i) {
       const int own = i - (static_cast<int>(most_dims) - dims);
       const bool real = own >= 0;
-      g.kernel[i] = real ? kernel->sizes[2 + own] : 1;
+      g.kernel[i] = real ? weight->sizes[2 + own] : 1;
       g.stride[i] = real ? at(stride, stride_len_, own) : 1;
       g.padding[i] = real ? at(padding, padding_len_, own) : 0;
       g.dilation[i] = real ? at(dilation, dilation_len_, own) : 1;
@@ -364,13 +267,13 @@ AOTITorchError aoti_torch_cpu_convolution(AtenTensorHandle input, AtenTensorHand
       if (real) sizes[2 + own] = transposed ? g.in[i] : g.out[i];
     }
     *ret0 = make_tensor(in->dtype, input->rank, sizes);
-    const AtenTensorOpaque* const added = bias != nullptr ? *bias : nullptr;
+    AtenTensorOpaque* const added = bias != nullptr ? *bias : nullptr;
     if (in->dtype == kit::program::float32)
-      run<float>(g, transposed != 0, *in, *kernel, added, **ret0);
+      run<float>(g, transposed != 0, *in, *weight, added, **ret0);
     else if (in->dtype == kit::program::float64)
-      run<double>(g, transposed != 0, *in, *kernel, added, **ret0);
+      run<double>(g, transposed != 0, *in, *weight, added, **ret0);
     else if (in->dtype == bfloat16 || in->dtype == float16)
-      run_widened(g, transposed != 0, *in, *kernel, added, **ret0);
+      run_widened(g, transposed != 0, *in, *weight, added, **ret0);
     else
       throw std::runtime_error("a convolution of numbers that are not floating point");
     if (channels_last(*input) || channels_last(*weight)) *ret0 = with_channels_last(*ret0);

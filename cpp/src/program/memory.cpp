@@ -63,6 +63,7 @@ AtenTensorOpaque* Workspace::tensor() {
 
 void Workspace::give_back(AtenTensorOpaque* tensor) noexcept {
   tensor->block = nullptr;
+  tensor->prepared = nullptr;
   tensors_.push_back(tensor);
 }
 

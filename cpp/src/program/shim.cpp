@@ -58,8 +58,10 @@ AOTITorchError aoti_torch_delete_tensor_object(AtenTensorHandle tensor) {
     block->home->give_back(block);
   if (tensor->home != nullptr)
     tensor->home->give_back(tensor);
-  else
+  else {
+    delete tensor->prepared;
     delete tensor;
+  }
   return AOTI_TORCH_SUCCESS;
 }
 
@@ -191,6 +193,7 @@ AOTITorchError aoti_torch_create_tensor_from_blob_v2(void* data, int64_t ndim, c
     auto tensor =
         new AtenTensorOpaque{.base = static_cast<std::byte*>(data), .offset = storage_offset, .dtype = dtype};
     *result = tensor;
+    tensor->prepared = new Prepared;
     set_view(*tensor, ndim, sizes, strides);
     for (std::int32_t i = 0; i < tensor->rank; ++i)
       tensor->storage_bytes += (tensor->sizes[i] - 1) * tensor->strides[i];

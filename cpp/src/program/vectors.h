@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include <immintrin.h>
+
 /// Vectors of float and double as wide as the instruction set has them.
 namespace kit::program {
 
@@ -47,8 +49,30 @@ void store(T* data, Vector<T> value) noexcept {
 
 template <typename T>
 Vector<T> all(T value) noexcept {
-  return Vector<T>{} + value;
+  return value - Vector<T>{};  // which the compiler knows to be the value itself, as 0 + value is not
 }
+
+/// a · b + c, rounded once where the instruction set can.
+#if defined(__AVX512F__)
+inline FloatVector multiply_add(FloatVector a, FloatVector b, FloatVector c) noexcept {
+  return _mm512_fmadd_ps(a, b, c);
+}
+inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c) noexcept {
+  return _mm512_fmadd_pd(a, b, c);
+}
+#elif defined(__AVX2__)
+inline FloatVector multiply_add(FloatVector a, FloatVector b, FloatVector c) noexcept {
+  return _mm256_fmadd_ps(a, b, c);
+}
+inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c) noexcept {
+  return _mm256_fmadd_pd(a, b, c);
+}
+#else
+inline FloatVector multiply_add(FloatVector a, FloatVector b, FloatVector c) noexcept { return a * b + c; }
+inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c) noexcept {
+  return a * b + c;
+}
+#endif
 
 // The vector half of glibc's libm, of at most 4 ULP.
 #if defined(__AVX512F__)

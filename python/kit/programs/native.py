@@ -43,7 +43,7 @@ _INCLUDE = re.compile(r'^#include "(\w+)\.h"', re.MULTILINE)
 # GCC would make the loop that clears the accumulators of a matrix product a call of memset, and then keep
 # them in memory: half as fast.
 _KERNEL_FLAGS = ("-O3", "-fno-tree-loop-distribute-patterns")
-_ALWAYS = ("memory", "own_file", "shim", "tensor")
+_ALWAYS = ("memory", "own_file", "prepared", "shim", "tensor")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace kit::program {
+
+/// What was made of a constant for faster use: its elements in another order, or transformed. Each form is
+/// made once, by the first call that wants it, and lives as long as the constant. From any thread.
+class Prepared {
+ public:
+  /// What a form depends on: how it was made, of which memory, and with which sizes and strides.
+  struct Key {
+    const char* form = nullptr;  ///< the address of the name counts
+    const void* data = nullptr;
+    std::int64_t numbers[11] = {};
+
+    bool operator==(const Key&) const noexcept = default;
+  };
+
+  Prepared() = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared();
+
+  /// The form with this key; `make` fills its memory, which is aligned to 64 bytes, if there is none yet.
+  /// Throws std::bad_alloc, and what `make` throws.
+  template <typename Make>
+  const void* get(const Key& key, std::size_t bytes, Make&& make) {
+    if (const void* const known = find(key)) return known;
+    const std::lock_guard lock(mutex_);
+    if (const void* const known = find(key)) return known;
+    Entry* const entry = allocate(key, bytes);
+    try {
+      make(entry->memory);
+    } catch (...) {
+      release(entry);
+      throw;
+    }
+    entry->next = first_.load(std::memory_order_relaxed);
+    first_.store(entry, std::memory_order_release);
+    return entry->memory;
+  }
+
+ private:
+  struct Entry {
+    Key key;
+    void* memory = nullptr;
+    Entry* next = nullptr;
+  };
+
+  const void* find(const Key& key) const noexcept;
+  static Entry* allocate(const Key& key, std::size_t bytes);
+  static void release(Entry* entry) noexcept;
+
+  std::atomic<Entry*> first_ = nullptr;
+  std::mutex mutex_;
+};
+
+}  // namespace kit::program
