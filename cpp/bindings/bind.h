@@ -16,6 +16,7 @@ void bind_errors(py::module_& module);
 void bind_compare(py::module_& module);
 void bind_archive(py::module_& module);
 void bind_model(py::module_& module);
+void bind_call(py::module_& module);
 void bind_fusion(py::module_& module);
 void bind_graph(py::module_& module);
 void bind_bisect(py::module_& module);

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_native, module) {
   kit::bind_compare(module);
   kit::bind_archive(module);
   kit::bind_model(module);
+  kit::bind_call(module);
   kit::bind_fusion(module);
   kit::bind_graph(module);
   kit::bind_bisect(module);

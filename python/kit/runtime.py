@@ -65,8 +65,9 @@ class Model:
         self.device = device
         self._signature = archive.manifest.method(method).signature if archive.manifest is not None else None
         self._call = self._signature.call if self._signature is not None else None
-        self._count = len(self._native.input_names)
         self._flat = self._call is None or self._call.flat
+        self._plain = self._call is None or self._call.returns_flat
+        self._direct = self._native.call
 
     @property
     def name(self) -> str:
@@ -116,9 +117,17 @@ class Model:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Outputs for the given arguments. Raises InputError if these do not fit the signature."""
-        if kwargs or not self._flat or len(args) != self._count or not _all_tensors(args):
-            args = tuple(self._bind(args, kwargs))
-        outputs = self._native.predict(args)
+        if self._flat and not kwargs:
+            direct = self._direct  # CPython is slow to call what is looked up as a method and is none
+            outputs = direct(args)
+            if outputs is not None:
+                if self._plain:
+                    return outputs
+                return self._nested(outputs if isinstance(outputs, tuple) else (outputs,))
+        return self._nested(self._native.predict(self._bind(args, kwargs)))
+
+    def _nested(self, outputs: Sequence[Tensor]) -> Any:
+        """The outputs as the model returns them."""
         if self._call is not None:
             return restore(self._call.output, outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -142,7 +151,7 @@ class Model:
     def _warm_binding(self, inputs: list[Tensor]) -> None:
         """Its own first calls are slow as well, when all is compiled."""
         for _ in range(3):
-            self._native.predict(inputs)
+            self._native.call(tuple(inputs))
 
     def _warm_after_load(self) -> None:
         warmed = self._native.warmed_up

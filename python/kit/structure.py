@@ -54,6 +54,13 @@ class Call:
         nodes = self.args["tuple"]
         return not self.kwargs["dict"] and all("tensor" in node and "scalar" not in node for node in nodes)
 
+    @property
+    def returns_flat(self) -> bool:
+        """Whether it returns one tensor as it is, or several in their order as a tuple."""
+        nodes = self.output.get("tuple", ())
+        several = {"tuple": [{"tensor": index} for index in range(len(nodes))]}
+        return self.output == {"tensor": 0} or (self.output == several and len(nodes) != 1)
+
 
 def is_tensor(value: object) -> bool:
     """Whether the value is a torch tensor. Does not import torch: who has a tensor has imported it."""

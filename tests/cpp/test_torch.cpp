@@ -67,6 +67,20 @@ TEST(Torch, KitMemoryLivesAsLongAsTheTorchTensor) {
   EXPECT_TRUE(watch.expired());
 }
 
+TEST(Torch, TensorsOverKitMemoryAreLikeTorchsOwn) {
+  for (const Shape& shape : {Shape{}, Shape{0}, Shape{2, 0, 3}, Shape{2, 1, 3}, Shape{1, 2, 3, 4, 5, 6}}) {
+    const at::Tensor tensor = to_torch(Tensor::empty(DType::float64, shape));
+    const at::Tensor own = at::empty(shape, at::kDouble);
+    EXPECT_EQ(tensor.key_set(), own.key_set());
+    EXPECT_EQ(tensor.options().device(), own.device());
+    EXPECT_EQ(tensor.scalar_type(), own.scalar_type());
+    EXPECT_EQ(tensor.sizes(), own.sizes());
+    EXPECT_EQ(tensor.strides(), own.strides());
+    EXPECT_EQ(tensor.storage().nbytes(), own.storage().nbytes());
+    EXPECT_TRUE(tensor.is_contiguous());
+  }
+}
+
 TEST(Torch, EveryDTypeComesBack) {
   for (int i = 0; i <= static_cast<int>(DType::complex128); ++i) {
     const auto dtype = static_cast<DType>(i);

@@ -191,10 +191,74 @@ def test_arguments_that_do_not_fit(nested: Path, args: Any, kwargs: Any, message
         kit.load(nested)(*args, **kwargs)
 
 
-@pytest.mark.parametrize("args", [(), (X, X), (3,), ([X],), (None,)])
-def test_arguments_that_a_flat_model_does_not_take(relu: Path, args: Any) -> None:
-    with pytest.raises(InputError):
-        kit.load(relu)(*args)
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((), {}, r"the model takes \(input\), came \(0 positional\); give the arguments of the export"),
+        ((X, X), {}, r"the model takes \(input\), came \(2 positional\); give the arguments of the export"),
+        ((), {"y": X}, r"the model takes \(input\), came \(0 positional, y=\)"),
+        ((3,), {}, "argument 'input': wanted a tensor, came 3; give a torch.Tensor"),
+        (([X],), {}, "argument 'input': wanted a tensor, came a list of 1; give a torch.Tensor"),
+        ((None,), {}, "argument 'input': wanted a tensor, came None; give a torch.Tensor"),
+        ((X.double(),), {}, r"input 'input': wanted float32\[batch, 3\], got float64\[2, 3\]"),
+        ((X[:, :2],), {}, r"input 'input': wanted .*, got float32\[2, 2\]: dimension 1 must be 3"),
+        ((X.to_sparse(),), {}, "sparse and quantized tensors are not supported; give a dense one"),
+    ],
+)
+def test_arguments_that_a_flat_model_does_not_take(relu: Path, args: Any, kwargs: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        kit.load(relu)(*args, **kwargs)
+
+
+def test_the_binding_is_called_with_a_tuple_and_leaves_the_rest_to_python(relu: Path) -> None:
+    own = kit.load(relu)._native
+    result = own.call((X - 3,))
+    assert isinstance(result, Tensor)
+    assert torch.equal(result, (X - 3).relu())
+    for arguments in ((), (X, X), (3,), ([X],), (None,)):
+        assert own.call(arguments) is None
+    with pytest.raises(TypeError, match="call takes a tuple"):
+        own.call([X])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the model was not loaded"):
+        type(own).__new__(type(own)).call((X,))
+    with pytest.raises(TypeError):
+        type(own).call(own.method, (X,))  # type: ignore[arg-type]
+
+
+class Marked(Tensor):
+    """A tensor of a class of the user's."""
+
+
+@pytest.mark.parametrize("x", [nn.Parameter(X - 3), (X - 3).as_subclass(Marked)])
+def test_tensors_of_other_classes_are_inputs_and_outputs_are_plain(relu: Path, x: Tensor) -> None:
+    result = kit.load(relu)(x)
+    assert torch.equal(result, (X - 3).relu())
+    assert type(result) is Tensor
+    assert not result.requires_grad
+
+
+def test_an_output_outlives_its_model_and_can_be_changed(relu: Path) -> None:
+    model = kit.load(relu)
+    results = [model(X * scale) for scale in range(1, 4)]
+    del model
+    for scale, result in enumerate(results, 1):
+        assert torch.equal(result, X * scale)
+        result.add_(1)
+        assert torch.equal(result.detach().requires_grad_().exp(), (X * scale + 1).exp())
+
+
+def test_several_outputs_are_a_tuple(tmp_path: Path) -> None:
+    kit.export(lambda x, y: (x + y, x - y), (X, X), tmp_path / "two.pt")
+    kit.export(lambda x: [x + 1], X, tmp_path / "list.pt")
+    kit.export(lambda x: (x + 1,), X, tmp_path / "one.pt")
+    total, difference = results = kit.load(tmp_path / "two.pt")(X, X + 1)
+    assert type(results) is tuple
+    assert torch.equal(total, X + X + 1)
+    assert torch.equal(difference, X - (X + 1))
+    for name, kind in (("list.pt", list), ("one.pt", tuple)):
+        result = kit.load(tmp_path / name)(X)
+        assert type(result) is kind
+        assert torch.equal(result[0], X + 1)
 
 
 def test_many_threads_may_call_at_once(relu: Path) -> None:

@@ -44,6 +44,26 @@ def test_there_and_back(nest: Any) -> None:
     assert leaf_indices(structure) == list(range(len(tensors)))
 
 
+@pytest.mark.parametrize("nest", [A, (A, B), (A, B, C), ()])
+def test_a_call_that_returns_flat(nest: Any) -> None:
+    structure, _ = flat(nest)
+    assert Call(output=structure).returns_flat
+
+
+@pytest.mark.parametrize(
+    "nest", [(A,), [A, B], [A], {"a": A}, (B, (A, C)), (A, None), (A, 3), Point(A, B), None, [], {}]
+)
+def test_a_call_that_returns_a_nest(nest: Any) -> None:
+    structure, _ = flat(nest)
+    assert not Call(output=structure).returns_flat
+
+
+def test_a_call_that_returns_numbers_or_another_order_is_not_flat() -> None:
+    number = {"tensor": 0, "scalar": "float"}
+    for output in (number, {"tuple": [number, {"tensor": 1}]}, {"tuple": [{"tensor": 1}, {"tensor": 0}]}):
+        assert not Call(output=output).returns_flat
+
+
 def test_names_are_paths() -> None:
     _, leaves = flat({"boxes": [A, (B,)], "point": Point(C, A)})
     assert [name for name, _ in leaves] == ["boxes.0", "boxes.1.0", "point.x", "point.y"]

@@ -98,6 +98,23 @@ at::Device device_to_torch(const Device& device) {
   return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
 }
 
+/// Ends what keeps the memory of a kit tensor alive for torch.
+void release(void* owner) { delete static_cast<std::shared_ptr<void>*>(owner); }
+
+/// What at::for_blob makes of row-major memory on the CPU, in half of the time: it looks up the device that a
+/// pointer belongs to, and suspends a tracer and autograd, which take no notice here.
+at::Tensor over_cpu_memory(const Tensor& tensor) {
+  c10::DataPtr data(tensor.data(), at::kCPU);
+  if (tensor.owner() != nullptr)
+    data = {tensor.data(), new std::shared_ptr<void>(tensor.owner()), release, at::kCPU};
+  c10::Storage storage(c10::Storage::use_byte_size_t(), tensor.nbytes(), std::move(data));
+  auto result =
+      at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU),
+                                               c10::scalarTypeToTypeMeta(dtype_to_torch(tensor.dtype())));
+  result.unsafeGetTensorImpl()->set_sizes_contiguous(tensor.shape());
+  return result;
+}
+
 bool same_view(const at::Tensor& kept, const Tensor& tensor) {
   return kept.data_ptr() == tensor.data() && kept.sizes() == at::IntArrayRef(tensor.shape());
 }
@@ -125,12 +142,13 @@ at::Tensor to_torch(const Tensor& tensor) {
   if (const Keep* keep = std::get_deleter<Keep>(tensor.owner());
       keep != nullptr && same_view(keep->tensor, tensor))
     return keep->tensor;
+  if (tensor.device().kind == Device::Kind::cpu && tensor.is_contiguous()) return over_cpu_memory(tensor);
   const auto options =
       at::TensorOptions(dtype_to_torch(tensor.dtype())).device(device_to_torch(tensor.device()));
   at::TensorMaker maker = at::for_blob(tensor.data(), tensor.shape());
   maker.options(options).target_device(options.device());
   if (!tensor.is_contiguous()) maker.strides(tensor.strides());
-  if (tensor.owner() != nullptr) maker.deleter([owner = tensor.owner()](void*) {});
+  if (tensor.owner() != nullptr) maker.context(new std::shared_ptr<void>(tensor.owner()), release);
   return maker.make_tensor();
 }
 
