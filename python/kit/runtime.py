@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from inspect import signature as signature_of
 from typing import Any
 
 from torch import Tensor
@@ -27,11 +28,12 @@ from kit.warm_up import WarmUp
 WarmUpSizes = bool | Mapping[str, Sequence[int]]
 
 _log = logging.getLogger("kit")
+_SIGNATURE = signature_of(lambda *args, **kwargs: None)  # of a call, which C++ takes without telling it
 
 
-class Model:
+class Model(native.Caller):
     """A loaded model. Call it like the eager one: the arguments nest the same way, and so does what it
-    returns.
+    returns. A call raises InputError if the arguments do not fit the signature.
 
     Inputs are read in place and outputs are new memory; Python's lock is released meanwhile, so that threads
     run in parallel.
@@ -66,8 +68,8 @@ class Model:
         self._signature = archive.manifest.method(method).signature if archive.manifest is not None else None
         self._call = self._signature.call if self._signature is not None else None
         self._flat = self._call is None or self._call.flat
-        self._plain = self._call is None or self._call.returns_flat
-        self._direct = self._native.call
+        self.__signature__ = _SIGNATURE
+        self._direct = self._flat and (self._call is None or self._call.returns_flat)
 
     @property
     def name(self) -> str:
@@ -115,16 +117,12 @@ class Model:
         """What could not be checked, one sentence each; empty for an archive of kit's."""
         return self._native.warnings
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Outputs for the given arguments. Raises InputError if these do not fit the signature."""
-        if self._flat and not kwargs:
-            direct = self._direct  # CPython is slow to call what is looked up as a method and is none
-            outputs = direct(args)
-            if outputs is not None:
-                if self._plain:
-                    return outputs
-                return self._nested(outputs if isinstance(outputs, tuple) else (outputs,))
-        return self._nested(self._native.predict(self._bind(args, kwargs)))
+    def _general(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that the native model does not take as it is, or whose outputs it does not nest."""
+        outputs = None if kwargs or not self._flat else self._native.call(args)
+        if outputs is None:
+            return self._nested(self._native.predict(self._bind(args, kwargs)))
+        return self._nested(outputs if isinstance(outputs, tuple) else (outputs,))
 
     def _nested(self, outputs: Sequence[Tensor]) -> Any:
         """The outputs as the model returns them."""
@@ -214,6 +212,13 @@ class Model:
                 f"the model takes {len(names)} tensors ({', '.join(names)}), in this order and without names"
             )
         return list(args)
+
+    def __copy__(self) -> Model:
+        """Another name for the same loaded model."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._native, other._direct = self._native, self._direct
+        return other
 
     def __repr__(self) -> str:
         method = "" if self.method == FORWARD else f", method {self.method}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import re
+import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import kit
+from kit.binding import native
 from kit.errors import ArchiveError, ArchiveWarning, InputError, UnavailableError, UsageError
 
 X = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -223,6 +228,42 @@ def test_the_binding_is_called_with_a_tuple_and_leaves_the_rest_to_python(relu: 
         type(own).__new__(type(own)).call((X,))
     with pytest.raises(TypeError):
         type(own).call(own.method, (X,))  # type: ignore[arg-type]
+
+
+def test_a_model_goes_with_its_last_reference(relu: Path) -> None:
+    model = kit.load(relu)
+    own, there = model._native, weakref.ref(model)
+    counted = sys.getrefcount(own)
+    model(X)
+    model(input=X)
+    for arguments in ((X.double(),), (3,), ()):
+        with pytest.raises(InputError):
+            model(*arguments)
+    assert sys.getrefcount(own) == counted
+    del model
+    assert there() is None
+    assert sys.getrefcount(own) == counted - 1
+
+
+def test_a_model_has_the_signature_of_a_function_of_anything(relu: Path) -> None:
+    assert [str(one) for one in inspect.signature(kit.load(relu)).parameters.values()] == [
+        "*args",
+        "**kwargs",
+    ]
+
+
+def test_a_copy_is_the_same_loaded_model(relu: Path) -> None:
+    model = kit.load(relu)
+    other = copy.copy(model)
+    assert other._native is model._native
+    assert repr(other) == repr(model)
+    del model
+    assert torch.equal(other(X - 3), (X - 3).relu())
+
+
+def test_a_caller_without_a_model_says_what_it_lacks() -> None:
+    with pytest.raises(AttributeError, match="_general"):
+        native.Caller()(X)
 
 
 class Marked(Tensor):
