@@ -28,7 +28,7 @@ from kit.warm_up import WarmUp
 WarmUpSizes = bool | Mapping[str, Sequence[int]]
 
 _log = logging.getLogger("kit")
-_SIGNATURE = signature_of(lambda *args, **kwargs: None)  # of a call, which C++ takes without telling it
+_SIGNATURE = signature_of(lambda *args, **kwargs: None)  # of a call, which C++ does not tell
 
 
 class Model(native.Caller):
