@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "panels.h"
@@ -13,7 +14,6 @@ namespace {
 constexpr std::int64_t step = lanes<float>;
 constexpr std::int64_t points = 16;  ///< of a transformed tile
 using Lanes = Vector<float>;
-using Numbers = std::int32_t __attribute__((vector_size(vector_bytes)));
 
 /// The rows of tiles that are computed at once, and how what becomes of them lies in memory.
 struct Layout {
@@ -41,11 +41,13 @@ struct Layout {
   }
 };
 
+template <typename Index, int... Places>
+Lanes shuffled(Lanes a, Lanes b, Index index, std::integer_sequence<int, Places...> /*all*/) {
+  return __builtin_shufflevector(a, b, index(Places)...);
+}
 template <typename Index>
 Lanes shuffled(Lanes a, Lanes b, Index index) {
-  Numbers places;
-  for (int i = 0; i < step; ++i) places[i] = index(i);
-  return __builtin_shuffle(a, b, places);
+  return shuffled(a, b, index, std::make_integer_sequence<int, static_cast<int>(step)>());
 }
 /// Of two vectors one behind the other, each second element; and the other way.
 Lanes evens(Lanes a, Lanes b) {
