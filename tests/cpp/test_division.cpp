@@ -19,14 +19,15 @@ TEST(Division, AThreadHasEnoughRows) {
   EXPECT_EQ(divide(100000, 100, 1, 8).threads, 8U);
 }
 
-TEST(Division, TheLastPartTakesTheRest) {
+TEST(Division, TheRestIsAPartIfItHasRowsEnough) {
   EXPECT_EQ(divide(11, 8, 3, 2).starts, (Starts{0, 3, 6, 11}));
+  EXPECT_EQ(divide(11, 16, 2, 2).starts, (Starts{0, 4, 8, 11}));
   EXPECT_EQ(divide(9, 8, 3, 2).starts, (Starts{0, 3, 6, 9}));
   EXPECT_EQ(divide(3, 1, 1, 2).starts, (Starts{0, 1, 2, 3}));
 }
 
 TEST(Division, LargePartsBeginAtWholeVectors) {
-  EXPECT_EQ(divide(520, 800, 1, 2).starts, (Starts{0, 128, 256, 384, 520}));
+  EXPECT_EQ(divide(520, 800, 1, 2).starts, (Starts{0, 256, 512, 520}));
 }
 
 TEST(Division, ThePartsDoNotDependOnTheThreads) {

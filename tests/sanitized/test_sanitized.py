@@ -21,7 +21,7 @@ ALL = ("mlp", "attention", "bags", "complex_numbers", "convolutions", "lstm", "o
 # What programs share between threads is the same in all.
 FEW = ("mlp", "attention", "convolutions", "orders", "products")
 SANITIZERS = {"asan": ("address,undefined", ALL), "tsan": ("thread", FEW)}
-SECONDS = 600
+SECONDS = 1200
 
 
 @pytest.fixture(scope="module", params=sorted(SANITIZERS))
