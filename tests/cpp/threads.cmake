@@ -1,7 +1,13 @@
 # What concerns threads, forks and what is left behind. The first part needs neither Python nor torch, and so runs
 # under the sanitizers.
 
-kit_add_tests(kit_threads_tests test_fork.cpp test_threads.cpp)
+kit_add_tests(
+  kit_threads_tests
+  "${PROJECT_SOURCE_DIR}/cpp/src/program/prepared.cpp"
+  test_fork.cpp
+  test_prepared.cpp
+  test_threads.cpp
+)
 target_link_libraries(kit_threads_tests PRIVATE kit_endurance)
 target_compile_definitions(
   kit_threads_tests

@@ -20,10 +20,23 @@ Prepared::~Prepared() {
   }
 }
 
-const void* Prepared::find(const Key& key) const noexcept {
-  for (const Entry* entry = first_.load(std::memory_order_acquire); entry != nullptr; entry = entry->next)
+const void* Prepared::find(const Key& key, const Entry* first) noexcept {
+  for (const Entry* entry = first; entry != nullptr; entry = entry->next)
     if (entry->key == key) return entry->memory;
   return nullptr;
+}
+
+/// The entry becomes the first, unless another of its key has come before it: then that is the one.
+const void* Prepared::keep(Entry* entry) noexcept {
+  entry->next = first_.load(std::memory_order_acquire);
+  do {
+    if (const void* const known = find(entry->key, entry->next)) {
+      release(entry);
+      return known;
+    }
+  } while (!first_.compare_exchange_weak(entry->next, entry, std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+  return entry->memory;
 }
 
 Prepared::Entry* Prepared::allocate(const Key& key, std::size_t bytes) {

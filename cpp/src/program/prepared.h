@@ -3,12 +3,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 namespace kit::program {
 
-/// What was made of a constant for faster use: its elements in another order, or transformed. Each form is
-/// made once, by the first call that wants it, and lives as long as the constant. From any thread.
+/// What was made of a constant for faster use: its elements in another order, or transformed. A form is made
+/// by the first call that wants it, and lives as long as the constant. From any thread. Nobody waits for
+/// another: of calls that want a form at once each makes it, and one is kept. So a process that is forked
+/// meanwhile finds no lock that is held.
 class Prepared {
  public:
   /// What a form depends on: how it was made, of which memory, and with which sizes and strides.
@@ -29,9 +30,7 @@ class Prepared {
   /// Throws std::bad_alloc, and what `make` throws.
   template <typename Make>
   const void* get(const Key& key, std::size_t bytes, Make&& make) {
-    if (const void* const known = find(key)) return known;
-    const std::lock_guard lock(mutex_);
-    if (const void* const known = find(key)) return known;
+    if (const void* const known = find(key, first_.load(std::memory_order_acquire))) return known;
     Entry* const entry = allocate(key, bytes);
     try {
       make(entry->memory);
@@ -39,9 +38,7 @@ class Prepared {
       release(entry);
       throw;
     }
-    entry->next = first_.load(std::memory_order_relaxed);
-    first_.store(entry, std::memory_order_release);
-    return entry->memory;
+    return keep(entry);
   }
 
  private:
@@ -51,12 +48,12 @@ class Prepared {
     Entry* next = nullptr;
   };
 
-  const void* find(const Key& key) const noexcept;
+  static const void* find(const Key& key, const Entry* first) noexcept;
+  const void* keep(Entry* entry) noexcept;
   static Entry* allocate(const Key& key, std::size_t bytes);
   static void release(Entry* entry) noexcept;
 
-  std::atomic<Entry*> first_ = nullptr;
-  std::mutex mutex_;
+  std::atomic<Entry*> first_ = nullptr;  ///< of a list that only grows
 };
 
 }  // namespace kit::program
