@@ -1,10 +1,8 @@
 #include "engines/workers.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <latch>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -12,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "child.h"
 #include "expect_error.h"
 
 namespace kit {
@@ -101,22 +100,17 @@ TEST(Workers, ACallWithinACallDoesWithout) {
 // ThreadSanitizer cannot follow a child that starts threads.
 #if !defined(__SANITIZE_THREAD__)
 TEST(Workers, AChildOfAForkHasItsOwn) {
-  Workers workers(2);
+  auto workers = std::make_unique<Workers>(2);
   std::latch both(2);  // the thread has started, or a sanitizer would hold locks that the child inherits
-  workers.run(2, 2, [&](std::size_t) { both.arrive_and_wait(); });
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(20);  // a signal ends it where it would hang
-    const bool right = calls(workers, 2) == once;
-    workers.~Workers();
-    new (&workers) Workers(1);
-    _exit(right ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
-  EXPECT_EQ(calls(workers, 2), once);
+  workers->run(2, 2, [&](std::size_t) { both.arrive_and_wait(); });
+  EXPECT_EQ(test::in_child([&] { return std::string(calls(*workers, 2) == once ? "right" : "wrong"); }),
+            "right");
+  EXPECT_EQ(test::in_child([&] {
+              workers.reset();
+              return std::string("ended");
+            }),
+            "ended");
+  EXPECT_EQ(calls(*workers, 2), once);
 }
 #endif
 

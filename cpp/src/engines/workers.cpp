@@ -82,14 +82,12 @@ class Workers::Team {
     }
     called_.notify_all();
     job.take();
-    // Who comes now has nothing to do; who is at it is waited for.
-    std::unique_lock lock(mutex_);
-    job_ = nullptr;
-    for (int i = 0; i < spins && helping_ > 0; ++i) {
-      lock.unlock();
-      pause();
-      lock.lock();
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = nullptr;  // who comes now has nothing to do; who is at it is waited for
     }
+    for (int i = 0; i < spins && helping_ != 0; ++i) pause();
+    std::unique_lock lock(mutex_);
     done_.wait(lock, [&] { return helping_ == 0; });
     return true;
   }
@@ -131,8 +129,9 @@ class Workers::Team {
   std::mutex busy_;  ///< held by the call that the threads work for
   std::mutex mutex_;
   std::condition_variable called_, done_;
-  std::atomic<std::uint64_t> calls_{0};  ///< changes with the mutex held
-  std::size_t helping_ = 0;
+  // These change with the mutex held.
+  std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::size_t> helping_{0};
   Job* job_ = nullptr;
   bool ends_ = false;
   std::vector<std::thread> threads_;
