@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kit.archive import Archive
@@ -23,8 +22,8 @@ from kit.method import FORWARD
 from kit.predictor import configuration_options, error_of, find_predictor
 from kit.runtime import Model, load
 from kit.series import measure_latency
-from kit.signature import Signature
 from kit.structure import restore
+from kit.workload import inputs_of
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,8 @@ def _latencies(path: str, document: dict[str, Any], seconds: float) -> list[dict
         )
     results = []
     for one in document["latency"]:
-        inputs = _inputs(model, cases, one["sizes"])
+        assert model.signature is not None
+        inputs = inputs_of(model.signature, cases, one["sizes"])
         results.append({"sizes": one["sizes"], **_latency(model, inputs, seconds)})
     return results
 
@@ -150,35 +150,6 @@ def _latency(model: Model, inputs: list[Tensor], seconds: float) -> dict[str, An
 
 def _has_cases(archive: Archive, method: str) -> bool:
     return archive.manifest is not None and archive.manifest.method(method).cases > 0
-
-
-def _inputs(model: Model, cases: list[list[Tensor]], sizes: dict[str, int]) -> list[Tensor]:
-    """Those of the golden case of these sizes, or of the largest, over and over."""
-    signature = model.signature
-    assert signature is not None
-    for inputs in cases:
-        if _sizes(signature, inputs) == sizes:
-            return inputs
-    largest = max(cases, key=lambda inputs: sum(one.numel() for one in inputs))
-    return [
-        _repeated(tensor, [sizes[size] if isinstance(size, str) else size for size in spec.shape])
-        for spec, tensor in zip(signature.inputs, largest, strict=True)
-    ]
-
-
-def _sizes(signature: Signature, inputs: Sequence[Tensor]) -> dict[str, int]:
-    return {
-        entry: size
-        for spec, tensor in zip(signature.inputs, inputs, strict=True)
-        for entry, size in zip(spec.shape, tensor.shape, strict=True)
-        if isinstance(entry, str)
-    }
-
-
-def _repeated(tensor: Tensor, shape: Sequence[int]) -> Tensor:
-    for axis, size in enumerate(shape):
-        tensor = tensor.index_select(axis, torch.arange(size) % tensor.shape[axis])
-    return tensor
 
 
 def _table(latencies: list[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import safetensors.torch
@@ -97,3 +97,17 @@ def encode(signature: Signature, cases: Sequence[Case]) -> bytes:
             f"the golden cases cannot be stored: safetensors does not know one of {', '.join(dtypes)} "
             f"({error}); use another dtype for inputs and outputs"
         ) from error
+
+
+def scale_of(tensors: Iterable[Tensor]) -> float:
+    """The largest finite number among floating-point tensors, or 1 if there is none above it.
+
+    Programs that add in another order than the eager model round in proportion to it, where large numbers
+    cancel out, and not to what remains: the absolute tolerance is multiplied by it.
+    """
+    return max([1.0, *(_largest(one) for one in tensors if one.is_floating_point() or one.is_complex())])
+
+
+def _largest(tensor: Tensor) -> float:
+    finite = tensor[torch.isfinite(tensor)].abs().double()
+    return finite.max().item() if finite.numel() else 0.0

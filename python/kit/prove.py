@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kit.archive import Archive
-from kit.cases import Case, make_cases, run_case
+from kit.cases import Case, make_cases, run_case, scale_of
 from kit.compare import Tolerance, default_tolerance
 from kit.coverage import cover_branches
 from kit.errors import Error, ParityError, TraceError
@@ -146,16 +146,8 @@ def _in_cpp(archive: Archive, model: Model, method: Method, one: Prepared) -> Pa
 
 
 def _at_scale(case: Case) -> Case:
-    """The case with room for what a compiled program rounds otherwise, as it adds in another order: where
-    large numbers cancel out, that is in proportion to these and not to what remains."""
-    tensors = [*case.inputs, *case.outputs]
-    sizes = [_largest(tensor) for tensor in tensors if tensor.is_floating_point() or tensor.is_complex()]
-    return replace(case, scale=max([1.0, *sizes]))
-
-
-def _largest(tensor: Tensor) -> float:
-    finite = tensor[torch.isfinite(tensor)].abs().double()
-    return finite.max().item() if finite.numel() else 0.0
+    """The case with room for what a compiled program rounds otherwise."""
+    return replace(case, scale=scale_of([*case.inputs, *case.outputs]))
 
 
 def _joined(report: ParityReport, other: ParityReport) -> ParityReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -126,14 +126,7 @@ def parity(
                 recipe = on_device(recipe, device)
             recipes = recipe.by_method()
             for method, programs in zip(manifest.methods, models, strict=True):
-                if method.name not in recipes:
-                    raise UsageError(
-                        f"{archive.path} has the method '{method.name}', which the recipe has not; give the "
-                        "recipe of this archive"
-                    )
-                eager = Eager(recipes[method.name])
-                check_same_model(eager, method.signature, archive.path)
-                eager.seed = method.seed
+                eager = eager_of(recipes, method, archive.path)
                 results = _run_all(archive, method, eager, programs, device)
                 report = compare_runs(archive.path, manifest, results, EAGER, method.name)
                 reports.append(_with_configuration(report, programs))
@@ -298,8 +291,23 @@ def shape_text(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
 
 
-def check_same_model(eager: Eager, signature: Signature, path: str) -> None:
-    """Raise UsageError if the eager model takes or returns something else than the archive at that path."""
+def eager_of(recipes: Mapping[str, Recipe], method: Method, path: str) -> Eager:
+    """The eager model of a method of the archive at that path.
+
+    recipes: by method. Raises UsageError if they lack it, or are those of another model.
+    """
+    if method.name not in recipes:
+        raise UsageError(
+            f"{path} has the method '{method.name}', which the recipe has not; give the recipe of this "
+            "archive"
+        )
+    eager = Eager(recipes[method.name])
+    _check_same_model(eager, method.signature, path)
+    eager.seed = method.seed
+    return eager
+
+
+def _check_same_model(eager: Eager, signature: Signature, path: str) -> None:
     try:
         signature.check_inputs(list(eager.inputs.values()))
     except InputError as error:

@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 
 import kit
+from kit.cpu import cpu_name
 from kit.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -122,9 +123,4 @@ def _processor(device: str) -> str:
     """The name of the GPU, or of the CPU as far as the system tells it."""
     if device != "cpu":
         return torch.cuda.get_device_name(device)
-    known = Path("/proc/cpuinfo")
-    if known.is_file():
-        for line in known.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return cpu_name()

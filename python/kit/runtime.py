@@ -103,8 +103,8 @@ class Model(native.Caller):
 
     @property
     def configuration(self) -> Configuration:
-        """How the TorchScript engine runs it: what was asked for, else what the archive recommends, else the
-        defaults."""
+        """How the engine runs it: what was asked for, else what the archive recommends, else the defaults.
+        Engines other than TorchScript know only the threads."""
         return Configuration(**json.loads(self._native.configuration_json))
 
     @property
@@ -155,8 +155,10 @@ class Model(native.Caller):
         warmed = self._native.warmed_up
         if warmed is None:
             return
+        assert self.archive.manifest is not None  # or there were no golden cases to warm up with
+        signature = self.archive.manifest.method(self.method).signature
         for inputs, _ in self.archive.cases(self.method):
-            if _sizes(self.archive, self.method, inputs) in warmed.sizes:
+            if signature.sizes(inputs) in warmed.sizes:
                 self._warm_binding(inputs)
                 return
 
@@ -223,18 +225,6 @@ class Model(native.Caller):
     def __repr__(self) -> str:
         method = "" if self.method == FORWARD else f", method {self.method}"
         return f"<kit.Model {self.name!r}{method}, engine {self.engine}>"
-
-
-def _sizes(archive: Archive, method: str, inputs: Sequence[Tensor]) -> dict[str, int]:
-    """The sizes of the dims in the inputs of a golden case."""
-    manifest = archive.manifest
-    specs = manifest.method(method).signature.inputs if manifest is not None else ()
-    return {
-        entry: size
-        for spec, tensor in zip(specs, inputs, strict=True)
-        for entry, size in zip(spec.shape, tensor.shape, strict=True)
-        if isinstance(entry, str)
-    }
 
 
 def _all_tensors(args: tuple[Any, ...]) -> bool:

@@ -103,6 +103,15 @@ class Signature:
         self._check("input", self.inputs, inputs, sizes)
         self._check("output", self.outputs, tensors, sizes)
 
+    def sizes(self, inputs: Sequence[TensorLike]) -> dict[str, int]:
+        """The sizes of the dims in inputs that fit."""
+        return {
+            entry: size
+            for spec, tensor in zip(self.inputs, inputs, strict=True)
+            for entry, size in zip(spec.shape, tensor.shape, strict=True)
+            if isinstance(entry, str)
+        }
+
     def _check(
         self,
         kind: str,

@@ -12,9 +12,10 @@ from torch import nn
 import kit
 from kit.archive import Archive
 from kit.eager import Eager
-from kit.peers.work import Files, Work, inputs_of
+from kit.peers.work import Files, Work
 from kit.replay import known_manifest
 from kit.state import evaluating
+from kit.workload import inputs_of
 
 RECIPE = f"{Path(__file__)}:recipe"
 
@@ -55,7 +56,8 @@ def work_of(path: Path, folder: Path, batch: int = 5, threads: int = 1) -> Itera
     made = recipe()
     with evaluating(made.model):
         eager = Eager(made)
-        inputs = inputs_of(archive, method, {"batch": batch})
+        cases = [inputs for inputs, _ in archive.cases("forward")]
+        inputs = inputs_of(method.signature, cases, {"batch": batch})
         expected = eager.run(inputs, "the inputs")
         files = Files(eager, method, archive, folder)
         yield Work(archive, method, eager, threads, files, {"batch": batch}, inputs, expected)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from kit.archive import Archive
 from kit.errors import InputError
-from kit.peers.work import batch_dim, fixed, inputs_of, sizes_of
+from kit.peers.work import batch_dim, fixed, sizes_of
 from kit.replay import known_manifest
 from kit.signature import Dim, Signature, TensorSpec
 from tests.peers.support import work_of
@@ -25,17 +24,6 @@ def test_sizes_are_the_batches_or_those_of_the_cases(native_mlp: Path) -> None:
     assert cases == sorted(cases, key=lambda one: one["batch"])
     with pytest.raises(InputError, match=r"--batch 5000 is out of range: batch in 1\.\.4096"):
         sizes_of(archive, method, [5000])
-
-
-def test_inputs_are_those_of_the_case_or_repeated(native_mlp: Path) -> None:
-    archive = Archive(native_mlp)
-    method = known_manifest(archive).method("forward")
-    given, _ = archive.cases("forward")[0]
-    (same,) = inputs_of(archive, method, {"batch": given[0].shape[0]})
-    assert torch.equal(same, given[0])
-    largest = max((inputs[0] for inputs, _ in archive.cases("forward")), key=len)
-    (more,) = inputs_of(archive, method, {"batch": len(largest) - 1})
-    assert torch.equal(more, largest[:-1])
 
 
 def test_the_batch_is_the_dim_that_leads() -> None:

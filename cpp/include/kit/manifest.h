@@ -74,6 +74,9 @@ struct Manifest {
 
   /// The method of that name. Throws a usage error that names those there are.
   const Method& method(std::string_view name) const;
+
+  /// The SHA-256 of a member, in lower-case hexadecimal; empty for one that is not listed.
+  std::string digest(std::string_view member) const;
 };
 
 }  // namespace kit

@@ -74,9 +74,9 @@ class Model {
   std::vector<Tensor> predict(const std::vector<Tensor>& inputs) const;
 
   /// The same into memory that is there: of the dtypes and shapes that the outputs have for these inputs, on
-  /// the CPU, row-major without gaps, sharing nothing with the inputs. A native program computes there, and
-  /// allocates nothing once it has run; the others copy. Throws an input error for an output that is not so.
-  /// What is in the outputs after an error is not said.
+  /// the CPU, row-major without gaps, sharing nothing with the inputs. A native program computes there; the
+  /// others copy. Throws an input error for an output that is not so. What is in the outputs after an error
+  /// is not said.
   void predict(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const;
 
   /// Calls the model with each of these inputs, in this order, until nothing more is compiled. The outputs

@@ -94,4 +94,10 @@ const Method& Manifest::method(std::string_view wanted) const {
                                     "'; give one that it has: " + names);
 }
 
+std::string Manifest::digest(std::string_view member) const {
+  const auto found =
+      std::find_if(members.begin(), members.end(), [&](const MemberInfo& one) { return one.name == member; });
+  return found == members.end() ? std::string() : found->sha256;
+}
+
 }  // namespace kit

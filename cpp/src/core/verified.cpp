@@ -27,20 +27,13 @@ fs::path folder() {
   return {};
 }
 
-std::string digest_of(const Manifest& manifest, const std::string& member) {
-  const auto found = std::find_if(manifest.members.begin(), manifest.members.end(),
-                                  [&](const MemberInfo& info) { return info.name == member; });
-  return found == manifest.members.end() ? std::string() : found->sha256;
-}
-
 /// The digest of all that decides whether the method reproduces its cases.
 std::string name_of(const Archive& archive, const ProgramInfo& program, const std::string& method) {
   const Manifest& manifest = *archive.manifest();
   const ProgramMethod& compiled = program.methods.at(method);
-  std::string text =
-      digest_of(manifest, compiled.member) + "\n" + digest_of(manifest, cases_member(method)) + "\n";
+  std::string text = manifest.digest(compiled.member) + "\n" + manifest.digest(cases_member(method)) + "\n";
   for (const ConstantInfo& constant : compiled.constants)
-    text += digest_of(manifest, constant.member) + " " + std::to_string(constant.offset) + "\n";
+    text += manifest.digest(constant.member) + " " + std::to_string(constant.offset) + "\n";
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 

@@ -28,18 +28,10 @@ std::size_t most_calls_at_once() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
 }
 
-/// As the manifest has it, and as the archive was checked against.
-const std::string& digest_of(const Archive& archive, const std::string& member) {
-  const std::vector<MemberInfo>& members = archive.manifest()->members;
-  return std::find_if(members.begin(), members.end(),
-                      [&](const MemberInfo& one) { return one.name == member; })
-      ->sha256;
-}
-
 /// The loader reads all that it needs while it is made.
 std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
   try {
-    const PackageFolder folder(archive.member(member), digest_of(archive, member));
+    const PackageFolder folder(archive.member(member), archive.manifest()->digest(member));
     return std::make_unique<Loader>(folder.path(), "model", false, most_calls_at_once(),
                                     device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
   } catch (const Error&) {

@@ -70,14 +70,6 @@ struct Functions {
   }
 };
 
-/// As the manifest has it, and as the archive was checked against.
-const std::string& digest_of(const Archive& archive, const std::string& member) {
-  const std::vector<MemberInfo>& members = archive.manifest()->members;
-  return std::find_if(members.begin(), members.end(),
-                      [&](const MemberInfo& one) { return one.name == member; })
-      ->sha256;
-}
-
 class Native final : public Program {
  public:
   Native(const Archive& archive, const ProgramMethod& info, const Method& method, const std::string& target,
@@ -87,7 +79,8 @@ class Native final : public Program {
         signature_(method.signature),
         threads_(threads),
         workers_(static_cast<std::size_t>(threads)),
-        library_(MemoryLibrary::shared(digest_of(archive, info.member), archive.member(info.member), where_)),
+        library_(MemoryLibrary::shared(archive.manifest()->digest(info.member), archive.member(info.member),
+                                       where_)),
         functions_(*library_, where_),
         program_(nullptr, functions_.destroy) {
     check_description(info, method.name, target);

@@ -21,12 +21,13 @@ from kit.peers.readiness import get_ready
 from kit.peers.report import FORMAT, VERSION, PeerReport, interval
 from kit.peers.starts import measure_starts
 from kit.peers.ways import all_ways
-from kit.peers.work import Files, Sizes, Work, inputs_of, sizes_of
+from kit.peers.work import Files, Sizes, Work, sizes_of
 from kit.predictor import find_predictor
 from kit.recipe import Recipe, run_recipe
-from kit.replay import check_same_model, known_manifest
+from kit.replay import eager_of, known_manifest
 from kit.series import Interval
 from kit.state import evaluating, random_state_kept
+from kit.workload import inputs_of
 
 STARTS = 7
 """How often each program is started: with six or more the median has bounds."""
@@ -72,10 +73,10 @@ def compare_with_peers(
         torch.set_num_threads(threads)
         try:
             with evaluating(module_of(made.model)):
-                eager = _eager(made, known, archive)
+                eager = eager_of(made.by_method(), known, archive.path)
                 files = Files(eager, known, archive, Path(folder))
                 works = [_work(archive, known, eager, threads, files, one) for one in sizes]
-                document = _head(archive, known, made, works, seconds)
+                document = _head(archive, known, works, seconds)
                 document["sizes"] = [_compare(one, engine, seconds, Path(folder)) for one in works]
                 if starts != 0:
                     count = STARTS if starts is None else starts
@@ -94,28 +95,14 @@ def _check(threads: int, seconds: float, starts: int | None) -> None:
         raise UsageError(f"--starts {starts} is below 0; give how many processes to start, or 0 for none")
 
 
-def _eager(recipe: Recipe, method: Method, archive: Archive) -> Eager:
-    recipes = recipe.by_method()
-    if method.name not in recipes:
-        raise UsageError(
-            f"{archive.path} has the method '{method.name}', which the recipe has not; give the recipe of "
-            "this archive"
-        )
-    eager = Eager(recipes[method.name])
-    check_same_model(eager, method.signature, archive.path)
-    eager.seed = method.seed
-    return eager
-
-
 def _work(archive: Archive, method: Method, eager: Eager, threads: int, files: Files, sizes: Sizes) -> Work:
-    inputs = inputs_of(archive, method, sizes)
+    cases = [inputs for inputs, _ in archive.cases(method.name)]
+    inputs = [tensor.contiguous() for tensor in inputs_of(method.signature, cases, sizes)]
     expected = [tensor.contiguous() for tensor in eager.run(inputs, "the inputs of the comparison")]
     return Work(archive, method, eager, threads, files, sizes, inputs, expected)
 
 
-def _head(
-    archive: Archive, method: Method, recipe: Recipe, works: Sequence[Work], seconds: float
-) -> dict[str, Any]:
+def _head(archive: Archive, method: Method, works: Sequence[Work], seconds: float) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,

@@ -9,8 +9,6 @@ from typing import Any
 from kit.peers.contender import Call, Way, timed
 from kit.peers.work import Sizes, Work
 
-PACKAGE = "executorch"
-
 
 def executorch(work: Work) -> Way:
     """`Method.execute` on a list of tensors."""

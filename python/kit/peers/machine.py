@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
+from kit.cpu import cpu_name
 from kit.peers.ways import PACKAGES
 
 
 def host() -> dict[str, Any]:
     """CPU, cores, load when it began, and the date (UTC)."""
     return {
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "isa": torch.backends.cpu.get_cpu_capability(),
         "cores": len(os.sched_getaffinity(0)),
         "load": os.getloadavg()[0],
@@ -35,14 +36,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return known
-
-
-def _cpu() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.machine()

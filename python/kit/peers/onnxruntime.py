@@ -13,8 +13,6 @@ from kit.peers.onnx_file import onnx_file
 from kit.peers.onnxruntime_c import Session
 from kit.peers.work import Sizes, Work
 
-PACKAGE = "onnxruntime"
-
 
 def in_python(work: Work) -> Way:
     """`run` with a dict of arrays, and `run_with_iobinding` with inputs and outputs bound beforehand."""

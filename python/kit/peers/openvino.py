@@ -13,8 +13,6 @@ from kit.peers.onnx_file import onnx_file
 from kit.peers.openvino_c import Request
 from kit.peers.work import Sizes, Work
 
-PACKAGE = "openvino"
-
 
 def properties(work: Work) -> dict[str, str]:
     """How a model is compiled: for latency, in that many threads, and in float32, which on a CPU with

@@ -15,8 +15,10 @@ from kit.errors import InternalError
 from kit.extracting import extract
 from kit.peers.contender import Call, Way, timed
 from kit.peers.work import Work
+from kit.programs.native import DTYPES
 from kit.programs.torchscript import ENGINE as TORCHSCRIPT
 from kit.runtime import Model
+from kit.signature import dtype_name
 from kit.structure import restore
 
 
@@ -139,15 +141,12 @@ def _c_interface(work: Work, model: Model, folder: Path) -> Way:
     return Way(name, {"kit_program_run": make}, kit=True, reference=True)
 
 
-_CODES = {"bool": 6, "uint": 1, "int": 0, "float": 2, "bfloat": 4, "complex": 5}
-
-
 def _tensors(tensors: Sequence[Tensor]) -> ctypes.Array[_KitTensor]:
     """Row-major ones as the C interface takes them; their memory stays torch's."""
     array = (_KitTensor * len(tensors))()
     for one, tensor in zip(array, tensors, strict=True):
-        kind = str(tensor.dtype).removeprefix("torch.").rstrip("0123456789")
         one.data, one.device_type, one.ndim = tensor.data_ptr(), 1, tensor.dim()
-        one.dtype_code, one.dtype_bits, one.dtype_lanes = _CODES[kind], 8 * tensor.element_size(), 1
+        one.dtype_code, one.dtype_bits, _ = DTYPES[dtype_name(tensor.dtype)]
+        one.dtype_lanes = 1
         one.shape = (ctypes.c_int64 * tensor.dim())(*tensor.shape)
     return array

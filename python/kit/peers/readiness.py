@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor
 
+from kit.cases import scale_of
 from kit.compare import Tolerance, default_tolerance
 from kit.errors import Error, ParityError
 from kit.peers.contender import Absent, Call, Contender, Way
@@ -55,13 +55,12 @@ def get_ready(way: Way, work: Work) -> Contender | Absent:
 def agrees(call: Call, work: Work) -> str:
     """How far its outputs are from eager's, in words. Raises ParityError if that is beyond the tolerance.
 
-    Sums may be taken in another order than eager does, which rounds in proportion to the largest number: so
-    the absolute tolerance is multiplied by it where it is above 1, as for a compiled program at its export.
+    The absolute tolerance is at scale, as for a compiled program at its export: see `scale_of`.
     """
     if work.method.seed is not None:
         torch.manual_seed(work.method.seed)
     outputs = call.run()
-    scale = max([1.0, *(_largest(one) for one in (*work.inputs, *work.expected))])
+    scale = scale_of([*work.inputs, *work.expected])
     specs = work.method.signature.outputs
     if len(outputs) != len(specs):
         raise ParityError(f"it gives {len(outputs)} outputs where eager gives {len(specs)}")
@@ -88,10 +87,3 @@ def reason_of(error: BaseException) -> str:
         return f"{error.name.partition('.')[0]} is not installed"
     text = one_line(error) if not isinstance(error, Error) else str(error)
     return text if len(text) <= 300 else text[:299] + "…"
-
-
-def _largest(tensor: Tensor) -> float:
-    if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
-        return 0.0
-    finite = tensor[torch.isfinite(tensor)].abs()
-    return float(finite.max()) if finite.numel() else 0.0

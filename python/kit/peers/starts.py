@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import random
 import sys
@@ -150,8 +151,6 @@ def _predictor(work: Work, engine: str, folder: Path) -> Program:
 
 def _peer(name: str, work: Work, folder: Path) -> Program:
     """Raises what is missing."""
-    import json
-
     package = {"ONNX Runtime (Python)": "onnxruntime", "OpenVINO (Python)": "openvino"}.get(name, "torch")
     if importlib.util.find_spec(package) is None:
         raise ModuleNotFoundError(name=package)

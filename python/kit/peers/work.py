@@ -93,7 +93,7 @@ def sizes_of(archive: Archive, method: Method, batches: Sequence[int]) -> list[S
     Raises InputError for a batch out of range, UsageError where there is no batch or no golden case.
     """
     signature = method.signature
-    known = [case_sizes(signature, inputs) for inputs, _ in archive.cases(method.name)]
+    known = [signature.sizes(inputs) for inputs, _ in archive.cases(method.name)]
     if not known:
         raise UsageError(
             f"{archive.path}: it has no golden cases to take inputs from; export the model again"
@@ -119,34 +119,6 @@ def batch_dim(signature: Signature) -> Dim | None:
         if leading == {dim.name} or dim.name == "batch":
             return dim
     return signature.dims[0] if len(signature.dims) == 1 else None
-
-
-def case_sizes(signature: Signature, inputs: Sequence[Tensor]) -> Sizes:
-    """The sizes of the dims in flat inputs."""
-    return {
-        entry: size
-        for spec, tensor in zip(signature.inputs, inputs, strict=True)
-        for entry, size in zip(spec.shape, tensor.shape, strict=True)
-        if isinstance(entry, str)
-    }
-
-
-def inputs_of(archive: Archive, method: Method, sizes: Mapping[str, int]) -> list[Tensor]:
-    """The inputs of the golden case of these sizes, else the elements of the largest over and over."""
-    signature = method.signature
-    cases = [inputs for inputs, _ in archive.cases(method.name)]
-    for inputs in cases:
-        if case_sizes(signature, inputs) == sizes:
-            return [tensor.contiguous() for tensor in inputs]
-    largest = max(cases, key=lambda inputs: sum(one.numel() for one in inputs))
-    wanted = [[sizes[n] if isinstance(n, str) else n for n in spec.shape] for spec in signature.inputs]
-    return [_repeated(tensor, shape) for tensor, shape in zip(largest, wanted, strict=True)]
-
-
-def _repeated(tensor: Tensor, shape: Sequence[int]) -> Tensor:
-    for axis, size in enumerate(shape):
-        tensor = tensor.index_select(axis, torch.arange(size) % tensor.shape[axis])
-    return tensor.contiguous()
 
 
 def fixed(signature: Signature, sizes: Mapping[str, int]) -> Signature:

@@ -45,7 +45,7 @@ def example_of(signature: Signature, cases: Sequence[Sequence[Tensor]]) -> list[
     """
 
     def badness(tensors: Sequence[Tensor]) -> tuple[int, int, int]:
-        sizes = _sizes(signature, tensors)
+        sizes = signature.sizes(tensors)
         varying = {name: sizes[name] for name in _varying(signature)}
         small = sum(size < 2 for size in varying.values())
         fixed = {e for spec in signature.inputs for e in spec.shape if isinstance(e, int)}
@@ -53,15 +53,6 @@ def example_of(signature: Signature, cases: Sequence[Sequence[Tensor]]) -> list[
         return small, same, sum(tensor.numel() for tensor in tensors)
 
     return list(sorted(cases, key=badness)[0])
-
-
-def _sizes(signature: Signature, tensors: Sequence[Tensor]) -> dict[str, int]:
-    return {
-        entry: size
-        for spec, tensor in zip(signature.inputs, tensors, strict=True)
-        for entry, size in zip(spec.shape, tensor.shape, strict=True)
-        if isinstance(entry, str)
-    }
 
 
 def _varying(signature: Signature) -> set[str]:

@@ -20,8 +20,7 @@ from kit.signature import Signature, TensorSpec
 
 ENGINE = "native"
 
-# Of DLPack: code and bits. And torch's own number.
-_DTYPES: Mapping[str, tuple[int, int, int]] = {
+DTYPES: Mapping[str, tuple[int, int, int]] = {
     "bool": (6, 8, 11),
     "uint8": (1, 8, 0),
     "uint16": (1, 16, 27),
@@ -38,6 +37,8 @@ _DTYPES: Mapping[str, tuple[int, int, int]] = {
     "complex64": (5, 64, 9),
     "complex128": (5, 128, 10),
 }
+"""By dtype, of DLPack the code and the bits, and torch's own number."""
+
 _DEFINITION = re.compile(r"^(?:AOTITorchError|int32_t|size_t|bool|void) (aoti_torch_\w+)\(", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(\w+)\.h"', re.MULTILINE)
 # GCC would make the loop that clears the accumulators of a matrix product a call of memset, or leave it a
@@ -185,7 +186,7 @@ def _info(
             lines.append(f"inline constexpr std::int64_t {kind}_shape_{index}[] = {shape(spec)};")
         rows = []
         for index, spec in enumerate(specs):
-            code, bits, number = _DTYPES[spec.dtype]
+            code, bits, number = DTYPES[spec.dtype]
             rows.append(
                 f"{{{_literal(spec.name)}, {_literal(spec.dtype)}, {code}, {bits}, {number}, "
                 f"{len(spec.shape)}, {kind}_shape_{index}}}, "

@@ -13,8 +13,8 @@ from kit.eager import Eager
 from kit.signature import Signature
 from kit.sizes import operations_of
 
-# Threads are started in each call, which takes some 30 µs each: a part should take several times that. A core
-# does about so much of what `operations_of` counts in 100 µs.
+# To wake a thread takes some 30 µs: what it does should take longer. A core does about so much of what
+# `operations_of` counts in 50 to 100 µs.
 _OPERATIONS_PER_THREAD = 5_000_000
 # What a size may go into without counting as a number that is computed with.
 _ABOUT_SHAPES = (
