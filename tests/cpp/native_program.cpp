@@ -27,9 +27,9 @@ int fail(int code, const char* what, const char* name) {
   return code;
 }
 
-bool is_pairs(const KitTensor& tensor, std::int64_t rows) {
+bool is_pairs(const KitTensor& tensor) {
   return tensor.dtype_code == 2 && tensor.dtype_bits == 32 && tensor.dtype_lanes == 1 &&
-         tensor.device_type == 1 && tensor.ndim == 2 && tensor.shape[0] == rows && tensor.shape[1] == 2;
+         tensor.device_type == 1 && tensor.ndim == 2 && tensor.shape[1] == 2;
 }
 
 }  // namespace
@@ -57,8 +57,8 @@ int kit_program_run(KitProgram* program, const KitTensor* inputs, size_t input_c
   if (input_count != 1 || output_count != 1) return fail(KIT_PROGRAM_INTERNAL, "%s", "a wrong count");
   const KitTensor& x = inputs[0];
   const KitTensor& y = outputs[0];
-  if (!is_pairs(x, x.shape[0])) return fail(KIT_PROGRAM_INPUT, "input '%s' does not fit", "x");
-  if (!is_pairs(y, x.shape[0]) || y.strides != nullptr)
+  if (!is_pairs(x)) return fail(KIT_PROGRAM_INPUT, "input '%s' does not fit", "x");
+  if (!is_pairs(y) || y.shape[0] != x.shape[0] || y.strides != nullptr)
     return fail(KIT_PROGRAM_INPUT, "output '%s' does not fit", "y");
   const auto* from = static_cast<const float*>(x.data);
   auto* to = static_cast<float*>(y.data);

@@ -92,6 +92,44 @@ TEST(Native, ShapesThatItWasNotCompiledForNeverReachIt) {
   expect_error(ErrorCode::input, "input 'x' is on cuda:0", [&] { model.predict({elsewhere}); });
 }
 
+TEST(Native, ComputesInMemoryThatIsThere) {
+  const Model model = Model::load(open(NativeArchive()));
+  const Tensor y = Tensor::empty(DType::float32, {2, 2});
+  model.predict({pairs({1, 2, 3, 4})}, {y});
+  EXPECT_EQ(std::vector<float>(y.data_as<float>(), y.data_as<float>() + 4), (std::vector<float>{2, 4, 6, 8}));
+}
+
+TEST(Native, SaysWhatDoesNotFitMemoryThatIsThere) {
+  const Archive archive = open(NativeArchive());
+  float numbers[4] = {};
+  const Tensor x = pairs({1, 2, 3, 4}), y = Tensor::empty(DType::float32, {2, 2});
+  const Tensor elsewhere(numbers, DType::float32, {2, 2}, {}, Device::parse("cuda"));
+  const Tensor gaps(numbers, DType::float32, {2, 2}, {1, 2});
+  for (const int threads : {1, 2}) {
+    const Model model = Model::load(archive, {.configuration = {.threads = threads}});
+    const auto refuses = [&](const std::string& why, const std::vector<Tensor>& inputs,
+                             const std::vector<Tensor>& outputs) {
+      expect_error(ErrorCode::input, why, [&] { model.predict(inputs, outputs); });
+    };
+    refuses("wanted 1 inputs (x), got 0", {}, {y});
+    refuses("wanted 1 outputs, got 2", {x}, {y, y});
+    refuses("input 'x': wanted float32[batch, 2], got an undefined tensor", {Tensor()}, {y});
+    refuses("input 'x': wanted float32[batch, 2], got float64[2, 2]", {Tensor::empty(DType::float64, {2, 2})},
+            {y});
+    refuses("dimension 1 must be 2", {Tensor::empty(DType::float32, {2, 3})}, {y});
+    refuses("the number of dimensions differs", {Tensor::empty(DType::float32, {})}, {y});
+    refuses("input 'x' is on cuda:0, and a native program runs on the CPU", {elsewhere}, {y});
+    refuses("output 'y': wanted memory on the CPU, row-major without gaps, got an undefined tensor", {x},
+            {Tensor()});
+    refuses("got float32[2, 2] on cuda:0", {x}, {elsewhere});
+    refuses("got float32[2, 2] with gaps", {x}, {gaps});
+    refuses("output 'y': wanted float32[2, 2] for these inputs, got float32[3, 2]", {x},
+            {Tensor::empty(DType::float32, {3, 2})});
+    refuses("output 'y': wanted float32[2, 2] for these inputs, got int32[2, 2]", {x},
+            {Tensor::empty(DType::int32, {2, 2})});
+  }
+}
+
 TEST(Native, PredictsFromManyThreads) {
   const Model model = Model::load(open(NativeArchive()));
   std::vector<int> wrong(8, 0);

@@ -76,7 +76,8 @@ KIT_PROGRAM_API KitProgram* kit_program_create(const KitConstant* constants, siz
 /// Computes the outputs for the inputs, both in the signature's order. From many threads at once on one
 /// program. Inputs are read in place; they may have strides. Outputs are written into the memory that the
 /// caller gives: of the dtype and the shape that the signature gives for these inputs, row-major without
-/// gaps, sharing nothing with the inputs. Returns KIT_PROGRAM_OK, or a code and kit_program_last_error.
+/// gaps, sharing nothing with the inputs. Returns KIT_PROGRAM_OK, or a code and kit_program_last_error. What
+/// does not fit the signature is found before anything is computed, and gives KIT_PROGRAM_INPUT.
 KIT_PROGRAM_API int kit_program_run(KitProgram* program, const KitTensor* inputs, size_t input_count,
                                     const KitTensor* outputs, size_t output_count);
 

@@ -31,6 +31,8 @@ Bisection Program::bisect_fusion(const std::vector<std::vector<Tensor>>& /*input
 
 void Program::run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
                        const Signature& signature) const {
+  signature.check_inputs(inputs);
+  check_memory(outputs, signature);
   copy_into(outputs, run(inputs), signature);
 }
 
@@ -217,8 +219,6 @@ std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
 }
 
 void Model::predict(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {
-  state_->signature.check_inputs(inputs);
-  check_memory(outputs, state_->signature);
   state_->logged(inputs, [&](const Program& program) {
     program.run_into(inputs, outputs, state_->signature);
     return std::vector<Tensor>();

@@ -117,44 +117,65 @@ class Native final : public Program {
     outputs.reserve(signature_.outputs.size());
     for (const TensorSpec& spec : signature_.outputs)
       outputs.push_back(Tensor::empty(*spec.dtype, shape_of(spec, inputs)));
-    compute(inputs, outputs);
+    check_on_cpu(inputs);
+    if (const int status = compute(inputs, outputs); status != KIT_PROGRAM_OK) fail(status);
     return outputs;
   }
 
+  /// What must fit is left to the program, which looks at all of it before it computes: only what it refuses
+  /// is looked at here, for the words that Model has for it.
   void run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
                 const Signature& signature) const override {
-    check_count(outputs, signature.outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const TensorSpec& spec = signature.outputs[i];
-      if (outputs[i].dtype() != *spec.dtype || !has_shape(outputs[i], spec, inputs))
-        refuse_output(spec.name, *spec.dtype, shape_of(spec, inputs), outputs[i]);
+    const bool complete =
+        inputs.size() == signature.inputs.size() && outputs.size() == signature.outputs.size();
+    if (!complete || threads_ > 1) check(inputs, outputs, signature);
+    if (const int status = compute(inputs, outputs); status != KIT_PROGRAM_OK) {
+      if (status == KIT_PROGRAM_INPUT) check(inputs, outputs, signature);
+      fail(status);
     }
-    compute(inputs, outputs);
   }
 
  private:
-  void compute(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {
-    Few<KitTensor> given(inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
+  void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+             const Signature& signature) const {
+    signature.check_inputs(inputs);
+    check_on_cpu(inputs);
+    check_memory(outputs, signature);
+    check_count(outputs, signature.outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const TensorSpec& spec = signature.outputs[i];
+      if (outputs[i].dtype() != *spec.dtype || outputs[i].shape() != shape_of(spec, inputs))
+        refuse_output(spec.name, *spec.dtype, shape_of(spec, inputs), outputs[i]);
+    }
+  }
+
+  void check_on_cpu(const std::vector<Tensor>& inputs) const {
+    for (std::size_t i = 0; i < inputs.size(); ++i)
       if (inputs[i].device().kind != Device::Kind::cpu)
         throw Error(ErrorCode::input, "input '" + signature_.inputs[i].name + "' is on " +
                                           inputs[i].device().str() +
                                           ", and a native program runs on the CPU; give it there");
-      given[i] = view(inputs[i]);
-    }
-    Few<KitTensor> taken(outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) taken[i] = view(outputs[i]);
-    const std::int64_t rows = rows_per_thread_ ? inputs.front().shape().front() : 0;
-    if (threads_ > 1 && rows_per_thread_ && rows / *rows_per_thread_ > 1)
-      run_divided(given.data(), taken.data(), rows);
-    else
-      run_once(given.data(), taken.data());
   }
 
-  void run_once(const KitTensor* inputs, const KitTensor* outputs) const {
-    const int status =
-        functions_.run(program_.get(), inputs, signature_.inputs.size(), outputs, signature_.outputs.size());
-    if (status != KIT_PROGRAM_OK) fail(status);
+  /// As many as the signature has. Gives the code of the program.
+  int compute(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {
+    Few<KitTensor> given(inputs.size());  // made in place: a copy would wait for what was just written
+    for (std::size_t i = 0; i < inputs.size(); ++i) new (given.data() + i) KitTensor(view(inputs[i]));
+    Few<KitTensor> taken(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) new (taken.data() + i) KitTensor(view(outputs[i]));
+    if (threads_ > 1 && rows_per_thread_) {
+      const std::int64_t rows = inputs.front().shape().front();
+      if (rows / *rows_per_thread_ > 1) {
+        run_divided(given.data(), taken.data(), rows);
+        return KIT_PROGRAM_OK;
+      }
+    }
+    return run_once(given.data(), taken.data());
+  }
+
+  int run_once(const KitTensor* inputs, const KitTensor* outputs) const {
+    return functions_.run(program_.get(), inputs, signature_.inputs.size(), outputs,
+                          signature_.outputs.size());
   }
 
   /// The same for parts of the rows, at the same time.
@@ -164,7 +185,7 @@ class Native final : public Program {
       const Rows part{division.starts[i], division.starts[i + 1]};
       const Parts given(inputs, signature_.inputs.size(), part);
       const Parts taken(outputs, signature_.outputs.size(), part);
-      run_once(given.data(), taken.data());
+      if (const int status = run_once(given.data(), taken.data()); status != KIT_PROGRAM_OK) fail(status);
     });
   }
 
@@ -223,12 +244,6 @@ class Native final : public Program {
     shape.reserve(spec.shape->size());
     for (const DimSpec& size : *spec.shape) shape.push_back(size_of(size, inputs));
     return shape;
-  }
-
-  bool has_shape(const Tensor& output, const TensorSpec& spec, const std::vector<Tensor>& inputs) const {
-    return std::equal(
-        output.shape().begin(), output.shape().end(), spec.shape->begin(), spec.shape->end(),
-        [&](std::int64_t size, const DimSpec& wanted) { return size == size_of(wanted, inputs); });
   }
 
   /// The bytes where they are, or a copy if the program could not take them there: in a file that kit wrote,

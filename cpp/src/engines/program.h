@@ -34,7 +34,8 @@ class Program {
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) const = 0;
 
   /// The same into memory on the CPU without gaps, which shares nothing with the inputs. The signature is the
-  /// model's. Throws an input error for outputs of another number, dtype or shape than those of these inputs.
+  /// model's. Throws an input error for inputs that do not fit it, and for outputs of another number, dtype
+  /// or shape than those of these inputs: a program that checks them itself need not do it twice.
   virtual void run_into(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
                         const Signature& signature) const;
 

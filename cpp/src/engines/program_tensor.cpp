@@ -36,8 +36,8 @@ std::uint8_t code_of(DType dtype) {
 KitTensor view(const Tensor& tensor) {
   auto* strides = tensor.is_contiguous() ? nullptr : const_cast<std::int64_t*>(tensor.strides().data());
   return {.data = tensor.data(),
-          .device_type = 1,
-          .device_id = 0,
+          .device_type = tensor.device().kind == Device::Kind::cpu ? 1 : 2,
+          .device_id = tensor.device().index,
           .ndim = static_cast<std::int32_t>(tensor.rank()),
           .dtype_code = code_of(tensor.dtype()),
           .dtype_bits = static_cast<std::uint8_t>(8 * item_size(tensor.dtype())),

@@ -36,7 +36,10 @@ thread_local char error_of_thread[1024] = "";
 }  // namespace
 
 void set_error(const char* message) noexcept {
-  std::snprintf(error_of_thread, sizeof error_of_thread, "%s", message);
+  if (*message == '\0')  // what each call begins with
+    *error_of_thread = '\0';
+  else
+    std::snprintf(error_of_thread, sizeof error_of_thread, "%s", message);
 }
 
 const char* last_error() noexcept { return error_of_thread; }
