@@ -103,6 +103,25 @@ def test_many_threads_predict_at_once(model: kit.Model, cases: Cases) -> None:
             agree(outputs, expected)
 
 
+def test_a_division_by_zero_is_an_error_of_its_own_call_alone(tmp_path: Path) -> None:
+    """And calls that wait for a place are not forgotten when those that have one fail."""
+    x, n = torch.arange(60_000), torch.arange(60_000) % 7 + 1
+    kit.export(lambda x, n: (x // n) * 2, (x, n), tmp_path / "model.pt", ("aoti",), cases=[(x, n)])
+    model = kit.load(tmp_path / "model.pt", engine="aoti")
+    zero = n.index_fill(0, torch.tensor([59_999]), 0)  # not in the part of the thread that calls
+
+    def call(number: int) -> str:
+        try:
+            return "right" if torch.equal(model(x, n if number % 2 else zero), x // n * 2) else "wrong"
+        except kit.Error as error:
+            return "zero" if "ZeroDivisionError" in str(error) else str(error)
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(call, range(2000)))
+    assert set(said[0::2]) == {"zero"}
+    assert set(said[1::2]) == {"right"}
+
+
 def test_auto_takes_it_before_torchscript(path: Path) -> None:
     assert kit.load(path).engine == "aoti"
 

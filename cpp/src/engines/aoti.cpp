@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <shared_mutex>
 #include <thread>
 
@@ -27,6 +28,27 @@ using Loader = torch::inductor::AOTIModelPackageLoader;
 std::size_t most_calls_at_once() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
 }
+
+/// Calls wait here and not in torch's container: it wakes nobody when a call throws, and who waits there may
+/// then wait for ever.
+class Gate {
+ public:
+  explicit Gate(std::size_t calls) : places_(static_cast<std::ptrdiff_t>(calls)) {}
+
+  class Place {
+   public:
+    explicit Place(Gate& gate) : gate_(gate) { gate_.places_.acquire(); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { gate_.places_.release(); }
+
+   private:
+    Gate& gate_;
+  };
+
+ private:
+  std::counting_semaphore<> places_;
+};
 
 /// The loader reads all that it needs while it is made.
 std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
@@ -88,7 +110,10 @@ class Aoti final : public Program {
     std::vector<at::Tensor> given;
     given.reserve(inputs.size());
     for (const Tensor& input : inputs) given.push_back(fitting(to_torch(input)));
-    const std::vector<at::Tensor> returned = guarded([&] { return loader_->run(given); });
+    const std::vector<at::Tensor> returned = guarded([&] {
+      const Gate::Place place(gate_);
+      return loader_->run(given);
+    });
     const at::Device home =
         inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;
     std::vector<Tensor> outputs;
@@ -110,6 +135,7 @@ class Aoti final : public Program {
   at::Device device_;
   std::optional<int> threads_;
   mutable std::shared_mutex weights_;  ///< held by calls together, and alone by who replaces the weights
+  mutable Gate gate_{most_calls_at_once()};
   std::unique_ptr<Loader> loader_;
 };
 

@@ -25,6 +25,7 @@ import kit
 from kit.eager import Eager
 from kit.errors import InternalError, TraceError, UnavailableError, UsageError
 from kit.programs import build_cache
+from kit.programs.division import flag_of_each_call
 from kit.programs.exported import example_of, exported
 from kit.programs.inductor import LEVELS, check_compiler, compiling
 from kit.signature import Signature
@@ -83,7 +84,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {_compiler()}"
-    return build_cache.cached(f"{ENGINE} 1 {target} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 2 {target} {weights} {versions} {digest}", make)
 
 
 def _check_target(target: str) -> None:
@@ -142,9 +143,10 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
         if device:
             config["aot_inductor.embed_kernel_binary"] = True
         try:
-            path = torch._inductor.aoti_compile_and_package(
-                program, package_path=str(folder / "model.pt2"), inductor_configs=config
-            )
+            with flag_of_each_call(folder):
+                path = torch._inductor.aoti_compile_and_package(
+                    program, package_path=str(folder / "model.pt2"), inductor_configs=config
+                )
         except Exception as error:
             raise _refused(error, program) from error
         with zipfile.ZipFile(path) as package:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from kit.errors import Error, InternalError, TraceError
 from kit.programs.complex_numbers import without_complex
-from kit.programs.inductor import compiling
+from kit.programs.division import thrown_at_once
+from kit.programs.inductor import compiling, replaced
 from kit.programs.products import products_by_size, single_columns_as_sums
 from kit.source import one_line
 
@@ -30,9 +31,6 @@ _CONFIG: Mapping[str, Any] = {
     "max_autotune": True,  # this is what brings in the templates of matrix products
     "max_autotune_gemm_backends": "CPP,ATEN",
 }
-# Each kernel lets a variable of the process point to a flag on its own stack, which an integer division by 0
-# sets: in several threads that of another call, or of none any more. Without it the division throws at once.
-_DIVISION_FLAG = re.compile(r"^\s*inductor_cpu_integer_div_error_flag = [^;]*;\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -132,19 +130,9 @@ def _quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-@contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    before = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
-
-
 def _without_onednn() -> AbstractContextManager[None]:
     """Or the generated code would call torch's functions for it."""
-    return _replaced(torch.backends.mkldnn, "enabled", False)
+    return replaced(torch.backends.mkldnn, "enabled", False)
 
 
 @contextmanager
@@ -158,10 +146,10 @@ def _intercepted() -> Iterator[list[Generated]]:
         _cls: Any, graph: Any, wrapper: str, kernels: str, extern_nodes: str | None, /, **_rest: Any
     ) -> str:
         constants, left_out = _constants(graph, wrapper), _left_out(wrapper, extern_nodes)
-        found.append(Generated(wrapper, _DIVISION_FLAG.sub("", kernels), constants, left_out))
+        found.append(Generated(wrapper, thrown_at_once(kernels), constants, left_out))
         return "none"
 
-    with _replaced(AotCodeCompiler, "compile", classmethod(take)):
+    with replaced(AotCodeCompiler, "compile", classmethod(take)):
         yield found
 
 

@@ -27,6 +27,9 @@ from kit.errors import InternalError, UnavailableError
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 """The micro-architecture levels of the x86-64 psABI that programs are compiled for, the lowest first."""
 
+INCLUDE = "include"
+"""In the folder of `compiling`: what is there is found before torch's own headers."""
+
 _lock = threading.RLock()
 
 _CONFIG: Mapping[str, Any] = {
@@ -81,6 +84,17 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Let an attribute of a class, module or object be another one."""
+    before = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
 def check_compiler() -> str:
     """The C++ compiler. Raises UnavailableError that names what to install if it is not there."""
     named = os.environ.get("CXX") or "g++"
@@ -104,7 +118,7 @@ def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
     known = inductor.get_config_copy()
     for key in (*_CONFIG, *config):
         if key not in known:
-            raise _unexpected(f"Inductor has no setting {key}")
+            raise unexpected(f"Inductor has no setting {key}")
     further = {key: value for key, value in _CONFIG_WHERE_KNOWN.items() if key in known}
     stack.enter_context(inductor.patch({**_CONFIG, **further, **config}))
 
@@ -116,7 +130,7 @@ def _replace(
     owner = sys.modules.get(module) or __import__(module, fromlist=[name])
     original = getattr(owner, name, None)
     if not callable(original):
-        raise _unexpected(f"{module} has no function {name}")
+        raise unexpected(f"{module} has no function {name}")
     setattr(owner, name, change(original))
     stack.callback(setattr, owner, name, original)
 
@@ -130,7 +144,7 @@ def _vector_isa(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         return lambda _original: list
     kind = getattr(cpu_vec_isa, base, None)
     if kind is None or not hasattr(kind, "__bool__"):
-        raise _unexpected(f"torch._inductor.cpu_vec_isa has no {base}")
+        raise unexpected(f"torch._inductor.cpu_vec_isa has no {base}")
     # The class tells by itself whether the host has what it stands for.
     there = type(f"Kit{base}", (kind,), {"__bool__": lambda _self: True, "__hash__": kind.__hash__})
     isa = there()
@@ -152,10 +166,16 @@ def _flags(level: str, folder: Path) -> Callable[[Callable[..., Any]], Callable[
             found = result[0] if several else result
             wanted = [flag for flag in found if not flag.startswith(("march=", "g1", "g3"))]
             if len([flag for flag in found if flag.startswith("march=")]) != 1:
-                raise _unexpected(
+                raise unexpected(
                     f"Inductor gives the compiler the flags {found}, where one -march is expected"
                 )
-            wanted += [f"march={level}", "mtune=generic", *stripped, *forgotten]
+            wanted += [
+                f"march={level}",
+                "mtune=generic",
+                *stripped,
+                *forgotten,
+                f"I{shlex.quote(str(folder / INCLUDE))}",
+            ]
             return (wanted, *result[1:]) if several else wanted
 
         return flags
@@ -168,7 +188,7 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
 
     clear = getattr(utils, "clear_caches", None) or getattr(utils, "clear_inductor_caches", None)
     if clear is None:
-        raise _unexpected("torch._inductor.utils cannot clear its caches")
+        raise unexpected("torch._inductor.utils cannot clear its caches")
     variables: dict[str, str | None] = {
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
@@ -197,7 +217,8 @@ def _enter_random_state(stack: ExitStack) -> None:
     torch.default_generator.manual_seed(0)
 
 
-def _unexpected(what: str) -> InternalError:
+def unexpected(what: str) -> InternalError:
+    """What to raise if this version of torch is not as kit expects it."""
     return InternalError(
         f"torch {torch.__version__} is not as kit expects it: {what}; use a version that kit supports, 2.11 "
         "to 2.15, or export without compiled programs"

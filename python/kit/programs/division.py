@@ -1,0 +1,74 @@
+"""Integer divisions by 0 in what Inductor generates.
+
+A kernel cannot throw in the middle of a parallel region: a division by 0 sets a flag on the stack of the
+call, which the kernel looks at in the end. It is found through a variable of the process, so that calls in
+several threads set, or clear, one another's, or write to a stack that is no longer theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kit.programs.inductor import INCLUDE, replaced, unexpected
+
+_NAME = "inductor_cpu_integer_div_error_flag"
+_SET = f"{_NAME} = &inductor_cpu_integer_div_error;"
+_ASSIGNMENT = re.compile(rf"^\s*{_NAME} = [^;]*;\n", re.MULTILINE)
+_HEADER = "torch/csrc/inductor/cpp_prefix.h"
+_DECLARATION = f"inline std::atomic<int>* {_NAME}"
+_REGION = re.compile(r"^[ \t]*#\s*pragma omp parallel\b[^\n]*\n[^{]*\{", re.MULTILINE)
+
+
+def thrown_at_once(kernels: str) -> str:
+    """The kernels of a program without parallel regions: a division by 0 throws where it is."""
+    return _ASSIGNMENT.sub("", kernels)
+
+
+@contextmanager
+def flag_of_each_call(folder: Path) -> Iterator[None]:
+    """Let what Inductor compiles have a flag for each call, in all threads that compute it.
+
+    folder: that of `kit.programs.inductor.compiling`. Raises InternalError if this version of torch is not as
+    kit expects it.
+    """
+    from torch._inductor.codecache import AotCodeCompiler
+
+    compile_code = AotCodeCompiler.compile
+
+    def compile_changed(
+        _cls: Any, graph: Any, wrapper: str, kernels: str, /, *args: Any, **kwargs: Any
+    ) -> Any:
+        if _SET in kernels:
+            _write_header(folder)
+            kernels = _with_flags_of_threads(kernels)
+        return compile_code(graph, wrapper, kernels, *args, **kwargs)
+
+    with replaced(AotCodeCompiler, "compile", classmethod(compile_changed)):
+        yield
+
+
+def _write_header(folder: Path) -> None:
+    """The header of torch's that has the variable, with one for each thread instead."""
+    text = (Path(torch.__file__).parent / "include" / _HEADER).read_text(encoding="utf-8")
+    if text.count(_DECLARATION) != 1:
+        raise unexpected(f"{_HEADER} has no variable {_NAME}")
+    path = folder / INCLUDE / _HEADER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        text.replace(_DECLARATION, _DECLARATION.replace("inline", "inline thread_local")), "utf-8"
+    )
+
+
+def _with_flags_of_threads(kernels: str) -> str:
+    """Each thread of a parallel region is told of the flag of the call that it works for."""
+    functions = kernels.split('extern "C"')
+    changed = [
+        _REGION.sub(lambda region: f"{region[0]} {_SET}", one) if _SET in one else one for one in functions
+    ]
+    return 'extern "C"'.join(changed)
