@@ -122,6 +122,16 @@ def test_a_division_by_zero_is_an_error_of_its_own_call_alone(tmp_path: Path) ->
     assert set(said[1::2]) == {"right"}
 
 
+def test_operations_without_a_c_interface_are_called(tmp_path: Path) -> None:
+    z = torch.randn(3, 4, dtype=torch.complex64)
+    kit.export(lambda z: (z * z.conj()).real.sqrt(), z, tmp_path / "model.pt", ("aoti",), cases=[(z,)])
+    with zipfile.ZipFile(tmp_path / "model.pt") as archive:
+        (member,) = (name for name in archive.namelist() if name.endswith(".pt2"))
+        package = zipfile.ZipFile(io.BytesIO(archive.read(member)))
+    assert "model/data/aotinductor/model/model.wrapper.json" in package.namelist()
+    assert torch.allclose(kit.load(tmp_path / "model.pt", engine="aoti")(z), z.abs())
+
+
 def test_auto_takes_it_before_torchscript(path: Path) -> None:
     assert kit.load(path).engine == "aoti"
 

@@ -171,7 +171,7 @@ def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
     for name in sorted(names):
         # Such as what to call for operations without a C interface.
         if "/data/" in name and not name.endswith((".cpp", ".so", "_metadata.json")):
-            members[_renamed(name, root)] = package.read(name)
+            members[_renamed(name, root, stem)] = package.read(name)
     for name in ("archive_format", "archive_version", "byteorder", ".data/version"):
         members[f"model/{name}"] = package.read(f"{root}/{name}")
     result = io.BytesIO()
@@ -181,7 +181,10 @@ def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
     return result.getvalue()
 
 
-def _renamed(name: str, root: str) -> str:
+def _renamed(name: str, root: str, stem: str) -> str:
+    """stem: of the library, after which what belongs to it is looked for."""
+    if name.startswith(f"{stem}."):
+        return f"{_FOLDER}model.wrapper{name.removeprefix(stem)}"
     return "model" + name.removeprefix(root)
 
 
