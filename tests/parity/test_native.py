@@ -21,8 +21,16 @@ from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
-# input, several dims. A program takes some ten seconds to compile, so these are few.
-MODELS = ("cross_attention", "empty_batch", "float16", "lstm", "output_is_input", "residual_blocks")
+# input, several dims, what is bilinear. A program takes some ten seconds to compile, so these are few.
+MODELS = (
+    "cross_attention",
+    "empty_batch",
+    "float16",
+    "lstm",
+    "output_is_input",
+    "residual_blocks",
+    "two_inputs_two_outputs",
+)
 TARGETS = ("x86-64-v2", "x86-64-v4")
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 

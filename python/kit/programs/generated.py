@@ -18,7 +18,7 @@ from kit.errors import Error, InternalError, TraceError
 from kit.programs.complex_numbers import without_complex
 from kit.programs.division import thrown_at_once
 from kit.programs.inductor import compiling, replaced
-from kit.programs.products import products_by_size, single_columns_as_sums
+from kit.programs.products import bilinear_as_products, products_by_size, single_columns_as_sums
 from kit.source import one_line
 
 _CONFIG: Mapping[str, Any] = {
@@ -78,6 +78,7 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
         try:
             with torch.no_grad():
                 module = _module(without_complex(program))
+                bilinear_as_products(module)
                 single_columns_as_sums(module)
                 torch._inductor.aot_compile(module, tuple(example))
         except Error:

@@ -48,6 +48,33 @@ def single_columns_as_sums(module: torch.fx.GraphModule) -> None:
     module.recompile()
 
 
+def bilinear_as_products(module: torch.fx.GraphModule) -> None:
+    """Say bilinear operations as a product with the one input and a sum over the other, in place.
+
+    y[o] = sum over j of (sum over i of left[i] · weight[o, i, j]) · right[j], plus a bias. Inductor generates
+    no code for them, and calls an operation of torch's that has no C interface.
+    """
+    graph = module.graph
+    for node in list(graph.nodes):
+        if node.target is not aten.bilinear.default:
+            continue
+        left, right, weight, bias = (*node.args, None)[:4]
+        outputs, inner, outer = weight.meta["val"].shape
+        with graph.inserting_before(node):
+            turned = graph.call_function(aten.transpose.int, (weight, 1, 2))
+            matrix = graph.call_function(aten.reshape.default, (turned, [outputs * outer, inner]))
+            partial = graph.call_function(aten.linear.default, (left, matrix))
+            partial = graph.call_function(aten.unflatten.int, (partial, -1, [outputs, outer]))
+            row = graph.call_function(aten.unsqueeze.default, (right, -2))
+            product = graph.call_function(aten.mul.Tensor, (partial, row))
+            result = graph.call_function(aten.sum.dim_IntList, (product, [-1]))
+            if bias is not None:
+                result = graph.call_function(aten.add.Tensor, (result, bias))
+        node.replace_all_uses_with(result)
+        graph.erase_node(node)
+    module.recompile()
+
+
 def _single_column(node: torch.fx.Node) -> tuple[Any, tuple[Any, tuple[Any, ...]], Any] | None:
     """Of a product of one column: the left operand, how to get that column, and what is added."""
     operands: tuple[Any, ...] = node.args
