@@ -15,7 +15,7 @@ from kit.arguments import argument_name, bind_arguments, chosen_names, output_na
 from kit.errors import Error, TraceError
 from kit.guards.finding import Finding, refuse
 from kit.guards.parameters import check_parameters
-from kit.guards.state import BufferState, mutated_buffer, mutated_input, place_of_change
+from kit.guards.state import BufferState, mutated_buffer, mutated_input, place_of_change, was_written
 from kit.recipe import Recipe, tuple_of
 from kit.signature import DTYPES, dtype_name
 from kit.source import one_line, place_raised
@@ -150,8 +150,8 @@ class Eager:
             self._buffers.restore()
         inputs = [
             name
-            for name, tensor, version in zip(self.inputs, copies, versions, strict=True)
-            if tensor._version != version
+            for name, tensor, version, given in zip(self.inputs, copies, versions, tensors, strict=True)
+            if was_written(tensor, version, given)
         ]
         if inputs or buffers:
             self._refuse_changes(inputs, buffers, tensors, what)

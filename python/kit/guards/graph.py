@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from functools import cache
 from typing import Any
 
@@ -18,12 +18,14 @@ Value = Any
 
 _TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
 _SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
-_VIEW_NAMES = """
-    alias as_strided chunk contiguous detach diagonal expand expand_as flatten imag movedim narrow permute
-    real reshape select slice split split_with_sizes squeeze swapaxes t to transpose unbind unflatten unfold
-    unsqueeze view view_as view_as_complex view_as_real
+_UNDECLARED = frozenset(["aten::unsafe_chunk", "aten::unsafe_split", "aten::unsafe_split_with_sizes"])
+"""Views that torch's schemas do not tell of."""
+_MAY_COPY_NAMES = """
+    aten::contiguous aten::cpu aten::cuda aten::flatten aten::pin_memory aten::ravel aten::reshape
+    aten::reshape_as aten::resolve_conj aten::resolve_neg aten::to
 """
-_VIEWS = frozenset(_VIEW_NAMES.split())
+_MAY_COPY = frozenset(_MAY_COPY_NAMES.split())
+"""Operations that give a view, or what they took, where they can, and a copy where they cannot."""
 _LEAF_NAMES = """
     prim::Constant prim::GetAttr prim::ListConstruct prim::ListUnpack prim::NumToTensor prim::TupleConstruct
     prim::TupleUnpack
@@ -128,21 +130,91 @@ def constant_argument(node: Node, name: str) -> Any:
 
 def mutates(node: Node) -> bool:
     """Whether the operation changes its first argument in place."""
-    kind = node.kind().rpartition("::")[2]
-    return kind.endswith("_") and not kind.endswith("__")
+    return _mutates(node.kind())
 
 
-def base(value: Value) -> Value:
-    """The value of which this one is a view, else itself."""
+@cache
+def _mutates(kind: str) -> bool:
+    schemas = [one._schema for one in overloads(kind)]
+    return any(_alias(schema, True) for schema in schemas) if schemas else kind.endswith("_")
+
+
+@cache
+def _views(kind: str) -> bool:
+    """Whether an operation may give a view of its first argument."""
+    return kind in _UNDECLARED or any(_alias(one._schema, False) for one in overloads(kind))
+
+
+def _alias(schema: Any, written: bool) -> bool:
+    """Whether what an operation returns is, or is a view of, a tensor that it takes first: one that it writes
+    to, or one that it leaves alone."""
+    first = schema.arguments[0] if schema.arguments and schema.returns else None
+    alias = first.alias_info if first is not None and first.type.kind() == "TensorType" else None
+    return alias is not None and alias.is_write == written
+
+
+def base(value: Value, surely: bool = False) -> Value:
+    """The value of which this one is a view, else itself.
+
+    Some operations copy where they cannot give a view: for these it is told by the dtype, the device and the
+    strides of what they took and gave. surely: take it for a copy where a graph does not say these, as one
+    that was scripted or loaded.
+    """
     while True:
         node = value.node()
-        kind = node.kind().removeprefix("aten::")
-        if kind in _VIEWS or mutates(node):
-            value = node.inputsAt(0)
-        elif kind == "prim::ListUnpack":
+        kind = node.kind()
+        if kind == "prim::ListUnpack":
             value = node.input()
+        elif _mutates(kind) or (_views(kind) and not (kind in _MAY_COPY and _copies(node, value, surely))):
+            value = node.inputsAt(0)
         else:
             return value
+
+
+def _copies(node: Node, value: Value, unknown: bool) -> bool:
+    """Whether an operation that may copy did. unknown: the answer where the graph does not tell."""
+    one, other = _layout(node.inputsAt(0)), _layout(value)
+    if one is None or other is None:
+        return unknown
+    (sizes, strides, *kind), (new_sizes, new_strides, *new_kind) = one, other
+    if kind != new_kind or constant_argument(node, "copy"):
+        return True
+    if sizes == new_sizes:
+        return bool(strides != new_strides)
+    return not _may_be_view(sizes, strides, new_sizes)
+
+
+def _may_be_view(sizes: Sequence[int], strides: Sequence[int], new_sizes: Sequence[int]) -> bool:
+    """Whether a tensor can be viewed with other sizes: these must split what lies in memory in one piece.
+    (Torch is not asked, for this is called while it traces.)"""
+    if 0 in sizes:
+        return True
+    pieces: list[int] = []
+    end = 0
+    for size, stride in zip(sizes, strides, strict=True):
+        if size != 1:
+            if pieces and size * stride == end:
+                pieces[-1] *= size
+            else:
+                pieces.append(size)
+            end = stride
+    rest = iter(new_sizes)
+    for piece in pieces:
+        elements = 1
+        while elements < piece:
+            elements *= next(rest)
+        if elements != piece:
+            return False
+    return True
+
+
+def _layout(value: Value) -> tuple[Any, ...] | None:
+    """Sizes, strides, dtype and device of a tensor, if the graph has them all."""
+    kind = value.type()
+    if kind.kind() != "TensorType":
+        return None
+    found = (kind.sizes(), kind.strides(), kind.dtype(), kind.device())
+    return None if any(one is None for one in found) else found
 
 
 def computed_from(value: Value, sources: Container[int]) -> bool:

@@ -140,7 +140,7 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
             )
         if not mutates(node):
             continue
-        target = base(node.inputsAt(0))
+        target = base(node.inputsAt(0), surely=True)
         if target.unique() in inputs:
             name = inputs[target.unique()]
             yield Finding(

@@ -15,6 +15,14 @@ from kit.guards.finding import Finding
 from kit.source import Place, place_here
 
 
+def was_written(tensor: Tensor, version: int, values: Tensor) -> bool:
+    """Whether a tensor has been written to since it had this version and these values. Writes through `.data`
+    leave the version as it was."""
+    if tensor._version != version or tensor.shape != values.shape:
+        return True
+    return not (torch.equal(tensor, values) or torch.allclose(tensor, values, 0, 0, equal_nan=True))
+
+
 class BufferState:
     """The buffers of a module as they were, to see whether a call changed them, and to put them back."""
 
@@ -94,13 +102,12 @@ def place_of_change(call: Callable[[], Any], watched: Mapping[str, Tensor]) -> P
 
 
 class _Watch(TorchFunctionMode):
-    """Looks at the versions of tensors after every operation, and at what is set on modules."""
+    """Looks at tensors after every operation, and at what is set on modules."""
 
     def __init__(self, watched: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.place: Place | None = None
-        self._tensors = list(watched.values())
-        self._versions = [tensor._version for tensor in self._tensors]
+        self._before = [(tensor, tensor._version, tensor.clone()) for tensor in watched.values()]
         self._set = nn.Module.__setattr__
 
     def __enter__(self) -> _Watch:
@@ -125,8 +132,6 @@ class _Watch(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        if self.place is None:
-            now = [tensor._version for tensor in self._tensors]
-            if now != self._versions:
-                self.place = place_here(sys._getframe(1))
+        if self.place is None and any(was_written(*one) for one in self._before):
+            self.place = place_here(sys._getframe(1))
         return result

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.checkpoint import checkpoint
 
-from tests.guards.registry import innocent, sequences
+from tests.guards.registry import BATCH, innocent, sequences
 
 
 @innocent()
@@ -104,6 +104,40 @@ def own_tensor_in_place(x: Tensor) -> Tensor:
     y[:, 0] = x[:, 1]
     y[1:] += x[:-1]
     return y.clamp_(min=0)
+
+
+@innocent()
+def cast_in_place(x: Tensor) -> Tensor:
+    """A cast to another dtype is a tensor of its own."""
+    y = x.bfloat16()
+    y.index_put_((torch.tensor([0]),), torch.zeros(3, dtype=torch.bfloat16))
+    z = x.to(torch.float64)
+    z += 1
+    return y.float() + z.float()
+
+
+@innocent(sequences, {"x": {0: BATCH}})
+def other_layout_in_place(x: Tensor) -> Tensor:
+    """So are a transposed tensor that was made contiguous, or flattened, and an explicit copy."""
+    y = x.transpose(1, 2).contiguous().mul_(2)
+    z = x.mT.reshape(x.shape[0], -1)
+    z[:, 0] = 0
+    return y.flatten(1) + z + x.to(x.dtype, copy=True).add_(1).flatten(1)
+
+
+@innocent()
+class CopiesItsWeights(nn.Module):
+    """Copies of a parameter are written to, and the parameter is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        halved = self.linear.weight.half().clamp_(-0.1, 0.1)
+        flat = self.linear.weight.t().reshape(-1)
+        flat[0] = 0
+        return x @ halved.float() + x @ flat.view(3, 3)
 
 
 @innocent()

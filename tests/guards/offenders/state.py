@@ -32,6 +32,44 @@ def masked_fill(x: Tensor) -> Tensor:
     return x.masked_fill_(x < 0, 0.0)  # here
 
 
+@offender("mutated-input", example=lambda: torch.randn(4, 3).bfloat16())
+def cast_to_what_it_is(x: Tensor) -> Tensor:
+    y = x.bfloat16()
+    y.index_put_((torch.tensor([0]),), torch.zeros(3, dtype=torch.bfloat16))  # here
+    return y * 2
+
+
+@offender("mutated-input")
+def contiguous_as_it_is(x: Tensor) -> Tensor:
+    x.contiguous().mul_(2)  # here
+    return x + 1
+
+
+@offender("mutated-input")
+def reshaped(x: Tensor) -> Tensor:
+    y = x.T.reshape(3, -1, 1)
+    y[0] = 0  # here
+    return x + 1
+
+
+@offender("mutated-input")
+def through_data(x: Tensor) -> Tensor:
+    x.data.mul_(2)  # here
+    return x + 1
+
+
+@offender("mutated-input")
+def through_an_unsafe_view(x: Tensor) -> Tensor:
+    x.unsafe_chunk(3, 1)[0].mul_(2)  # here
+    return x + 1
+
+
+@offender("mutated-input", example=lambda: torch.ones(4, 3, dtype=torch.bool))
+def mask_in_place(x: Tensor) -> Tensor:
+    x &= torch.tensor([True, False, True])  # here
+    return ~x
+
+
 @offender("mutated-input")
 class InplaceRelu(nn.Module):
     """An activation that saves memory at the caller's cost."""
@@ -99,6 +137,19 @@ class ClampsItsWeights(nn.Module):  # pytorch/pytorch#133678
 
     def forward(self, x: Tensor) -> Tensor:
         self.linear.weight.clamp_(-0.1, 0.1)  # here
+        return self.linear(x)
+
+
+@offender("mutated-buffer")
+class CastsItsWeightsToWhatTheyAre(nn.Module):
+    """No copy is made for a dtype and a layout that are those of the parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.linear.weight.float().contiguous().clamp_(-0.1, 0.1)  # here
         return self.linear(x)
 
 

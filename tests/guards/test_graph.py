@@ -1,0 +1,99 @@
+"""Which value another is a view of: by what operations say, and by dtype, device and strides."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kit.guards.graph import base, mutates
+
+TYPED = "Float(4, 3, strides=[3, 1], device=cpu)"
+COLUMNS = "Float(4, 3, strides=[1, 4], device=cpu)"
+HALVES = "Half(4, 3, strides=[3, 1], device=cpu)"
+FLAT = "Float(12, strides=[1], device=cpu)"
+
+
+def is_view(taken: str, operation: str, given: str, surely: bool = False) -> bool:
+    """Whether what an operation makes of an input x has that as its base; else it must be its own."""
+    graph = torch._C.parse_ir(f"""
+        graph(%x : {taken}):
+          %no : bool = prim::Constant[value=0]()
+          %yes : bool = prim::Constant[value=1]()
+          %none : NoneType = prim::Constant()
+          %half : int = prim::Constant[value=5]()
+          %zero : int = prim::Constant[value=0]()
+          %all : int = prim::Constant[value=-1]()
+          %shape : int[] = prim::ListConstruct(%all)
+          %y : {given} = {operation}
+          return (%y)
+    """)
+    x, y = next(iter(graph.inputs())), next(iter(graph.outputs()))
+    found = base(y, surely).unique()
+    assert found in (x.unique(), y.unique())
+    return bool(found == x.unique())
+
+
+@pytest.mark.parametrize(
+    ("taken", "operation", "given"),
+    [
+        (TYPED, "aten::to(%x, %half, %no, %no, %none)", TYPED),
+        (TYPED, "aten::contiguous(%x, %zero)", TYPED),
+        (TYPED, "aten::reshape(%x, %shape)", FLAT),
+        (TYPED, "aten::numpy_T(%x)", COLUMNS),
+        (TYPED, "aten::view(%x, %half)", HALVES),
+        ("Tensor", "aten::to(%x, %half, %no, %no, %none)", "Tensor"),
+    ],
+)
+def test_a_view_has_a_base(taken: str, operation: str, given: str) -> None:
+    assert is_view(taken, operation, given)
+
+
+@pytest.mark.parametrize(
+    ("taken", "operation", "given"),
+    [
+        (TYPED, "aten::to(%x, %half, %no, %no, %none)", HALVES),
+        (TYPED, "aten::to(%x, %half, %no, %yes, %none)", TYPED),
+        (COLUMNS, "aten::contiguous(%x, %zero)", TYPED),
+        (COLUMNS, "aten::reshape(%x, %shape)", FLAT),
+        (TYPED, "aten::relu(%x)", TYPED),
+    ],
+)
+def test_a_copy_has_none(taken: str, operation: str, given: str) -> None:
+    assert not is_view(taken, operation, given)
+
+
+def test_a_graph_that_does_not_tell_leaves_it_open() -> None:
+    assert not is_view("Tensor", "aten::contiguous(%x, %zero)", "Tensor", surely=True)
+    assert is_view("Tensor", "aten::numpy_T(%x)", "Tensor", surely=True)
+
+
+@pytest.mark.parametrize("sizes", [(12,), (3, 4), (2, 6), (6, 2), (1, 12, 1), (3, 2, 2), (2, 2, 3)])
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.empty(3, 4),
+        torch.empty(4, 3).mT,
+        torch.empty(3, 1, 4).permute(2, 1, 0),
+        torch.empty(2, 3, 2).permute(1, 0, 2),
+        torch.empty(3, 8)[:, ::2],
+        torch.empty(3, 1).expand(3, 4),
+    ],
+)
+def test_torch_agrees_on_what_may_be_a_view(tensor: torch.Tensor, sizes: tuple[int, ...]) -> None:
+    shown = f"Float({', '.join(map(str, tensor.shape))}, strides={list(tensor.stride())}, device=cpu)"
+    new = tensor.reshape(sizes)
+    given = f"Float({', '.join(map(str, sizes))}, strides={list(new.stride())}, device=cpu)"
+    same = new.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
+    assert is_view(shown, "aten::reshape(%x, %shape)", given) == same
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("add_", True), ("__iand__", True), ("__and__", False)])
+def test_operations_in_place_are_told_by_their_schema(kind: str, expected: bool) -> None:
+    graph = torch._C.parse_ir(f"""
+        graph(%x : Tensor):
+          %one : int = prim::Constant[value=1]()
+          %y : Tensor = aten::{kind}({"%x, %x, %one" if kind == "add_" else "%x, %x"})
+          return (%y)
+    """)
+    node = next(iter(graph.outputs())).node()
+    assert mutates(node) is expected
