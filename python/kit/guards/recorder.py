@@ -152,7 +152,8 @@ class Recorder:
         kwargs: Mapping[str, Any],
     ) -> Any:
         frame = sys._getframe(2)
-        if (original is _INDEX and is_slicing(frame)) or (not args and self._told(word, tensor)):
+        kept = original is _INDEX and (is_slicing(frame) or _is_recorded(tensor))
+        if kept or (not args and self._told(word, tensor)):
             with _unwarned():
                 return original(tensor, **kwargs)
         number = self.conversions
@@ -165,12 +166,12 @@ class Recorder:
         origins, term = self._look(tensors, word, known)
         with _unwarned():
             outcome = original(tensor, *args, **kwargs)
-        kept = outcome if isinstance(outcome, (bool, int, float, complex)) else None
+        plain = outcome if isinstance(outcome, (bool, int, float, complex)) else None
         place = place_here(frame)
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
         if (word == "unseen" or not origins.constant) and not _is_printed(place):
-            self.events.append(Event(word, kept, place, origins, term, _callers(frame), number))
+            self.events.append(Event(word, plain, place, origins, term, _callers(frame), number))
         return outcome
 
     def _told(self, word: str, tensor: Tensor) -> bool:
@@ -199,6 +200,14 @@ class Recorder:
             names = zip(tensor_inputs(graph), self.inputs, strict=False)
             self._tracer = Tracer(graph, {one.unique(): name for one, name in names})
         return self._tracer
+
+
+def _is_recorded(tensor: Tensor) -> bool:
+    """Whether torch asks for the number of a tensor as an argument, as in `torch.linspace(0, 1, x.shape[0])`:
+    it has just recorded that the number is to be computed anew, for the operation that follows."""
+    uses = torch._C._get_value_trace(tensor).uses()  # type: ignore[attr-defined]
+    last = uses[-1].user if uses else None
+    return last is not None and last.kind() == "aten::Int" and not last.output().uses()
 
 
 @contextmanager

@@ -49,6 +49,14 @@ def like_the_input(x: Tensor) -> Tensor:  # pytorch/pytorch#19637
 
 
 @innocent()
+def number_that_torch_takes(x: Tensor) -> Tensor:
+    """A size as an argument that must be a number: the trace computes it anew."""
+    n = x.shape[0]
+    steps = torch.linspace(0, 1, n) + torch.hann_window(n) + torch.tril_indices(n, 1)[0]
+    return x * steps[:, None] + F.one_hot(torch.arange(n), n).sum(1, keepdim=True)
+
+
+@innocent()
 def inverted(x: Tensor) -> Tensor:  # pytorch/pytorch#20923
     return ~(x > 0)
 

@@ -106,6 +106,13 @@ def length(x: Tensor) -> Tensor:  # pytorch/pytorch#55194
     return x + torch.arange(len(x))[:, None]  # here
 
 
+@offender("size-number")
+def number_for_torch_and_for_python(x: Tensor) -> Tensor:
+    n = x.shape[0]
+    steps = torch.linspace(0, 1, n)
+    return x * steps[:, None] + sum(range(n))  # here
+
+
 @offender("size-number", example=sequences, dynamic=BY_TIME)
 def scaled_by_the_root(x: Tensor) -> Tensor:  # pytorch/pytorch#44850
     return x / math.sqrt(x.shape[1])  # here
