@@ -113,7 +113,9 @@ def _as_findings(error: TraceError) -> list[Finding]:
     place = place_raised(error.__cause__) if error.__cause__ is not None else None
     message = str(error).removeprefix(f"{place}: ")
     if "; " not in message:
-        message += "; while a model is traced, sizes are tensors: use none as a key or a text"
+        message += (
+            "; while a model is traced, sizes are tensors: use none as a key, a text or for torch._check"
+        )
     problem, _, remedy = message.rpartition("; ")
     return list(error.findings) or [Finding("fails", problem, remedy, place)]
 

@@ -24,6 +24,7 @@ from kit.guards.graph import (
     tensor_inputs,
 )
 from kit.guards.origins import Tracer
+from kit.source import Place
 
 _TRAINS = {"train", "training", "is_training"}
 _NORMS = {"aten::batch_norm", "aten::native_batch_norm", "aten::cudnn_batch_norm"}
@@ -34,14 +35,18 @@ def python_function(evidence: Evidence) -> Iterator[Finding]:
     """A torch.autograd.Function, which is recorded as a call back into Python."""
     for node in evidence.example.nodes:
         if node.kind() == "prim::PythonOp":
-            name = node.pyname()
-            yield Finding(
-                "python-function",
-                f"the autograd function {name} is Python, which a program cannot hold",
-                "call what its forward computes, as in eval mode: only training needs its backward",
-                place_of_node(node),
-                name,
-            )
+            yield function_of_python(node.pyname(), place_of_node(node))
+
+
+def function_of_python(name: str, place: Place | None) -> Finding:
+    """The same, for one that is known."""
+    return Finding(
+        "python-function",
+        f"the autograd function {name} is Python, which a program cannot hold",
+        "call what its forward computes, as in eval mode: only training needs its backward",
+        place,
+        name,
+    )
 
 
 def training_mode(evidence: Evidence) -> Iterator[Finding]:

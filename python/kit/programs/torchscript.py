@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +16,9 @@ from torch.jit._trace import TracerWarning
 
 from kit.eager import Eager
 from kit.errors import Error, TraceError
+from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
-from kit.source import is_own, one_line, raised_at
+from kit.source import is_own, one_line, place_raised, raised_at
 from kit.state import attributes_kept
 
 ENGINE = "torchscript"
@@ -64,8 +67,20 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
     except Exception as error:
         if is_own(error):
             raise
+        function = _function_of_python(error)
+        if function is not None:
+            finding = function_of_python(function, place_raised(error))
+            raise TraceError(str(finding), [finding]) from error
         where = raised_at(error) or name
         raise TraceError(f"{where}: it cannot be traced: {one_line(error)}") from error
+
+
+def _function_of_python(error: BaseException) -> str | None:
+    """The name of the autograd function that torch was calling when it failed. It cannot trace one that takes
+    what is neither a tensor nor a plain value, as checkpointing with use_reentrant=True does."""
+    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    called = last.f_code is inspect.unwrap(torch.autograd.Function.apply).__code__
+    return last.f_locals["cls"].__name__ if called else None
 
 
 def trace_module(module: nn.Module, examples: Mapping[str, Sequence[Tensor]]) -> torch.jit.ScriptModule:

@@ -29,6 +29,26 @@ def autograd_function(x: Tensor) -> Tensor:
     return Halving.apply(x) + 1  # here
 
 
+class Applying(torch.autograd.Function):
+    """What is called in the next one."""
+
+    @staticmethod
+    def forward(ctx: Any, part: nn.Module, x: Tensor) -> Any:
+        return part(x)
+
+
+@offender("python-function")
+class PartOfAnAutogradFunction(nn.Module):
+    """Torch cannot even trace one that takes a module, as checkpointing with use_reentrant=True does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Applying.apply(self.linear, x)  # here
+
+
 @offender("baked-device")
 def zeros_on_the_cpu(x: Tensor) -> Tensor:
     return x + torch.zeros(3, device="cpu")  # here
