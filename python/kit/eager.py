@@ -19,7 +19,7 @@ from kit.guards.state import BufferState, mutated_buffer, mutated_input, place_o
 from kit.recipe import Recipe, tuple_of
 from kit.signature import DTYPES, dtype_name
 from kit.source import one_line, place_raised
-from kit.state import training
+from kit.state import Attributes, training
 from kit.structure import SCALARS, Call, Structure, flatten, rebuild, scalar_kinds
 
 _RANDOM = ("random", "training-mode")
@@ -132,6 +132,7 @@ class Eager:
     def _call(self, tensors: Sequence[Tensor], what: str) -> Any:
         copies = [tensor.clone() for tensor in tensors]
         versions = [tensor._version for tensor in copies]
+        attributes = Attributes(self.module)
         try:
             result = self._run(copies)
         except Error:
@@ -154,6 +155,7 @@ class Eager:
             if was_written(tensor, version, given)
         ]
         if inputs or buffers:
+            attributes.restore()  # what the model has made of itself may keep it from changing them again
             self._refuse_changes(inputs, buffers, tensors, what)
         return result
 

@@ -68,16 +68,27 @@ def training(module: torch.nn.Module | None) -> Iterator[None]:
             setattr(part, name, value)
 
 
+class Attributes:
+    """The plain attributes of a module and its submodules as they were, to put them back."""
+
+    def __init__(self, module: torch.nn.Module | None) -> None:
+        parts = module.modules() if module is not None else ()
+        self._saved = [(part, dict(part.__dict__)) for part in parts]
+
+    def restore(self) -> None:
+        """Put them back, and take away those that are new."""
+        for part, attributes in self._saved:
+            for name in part.__dict__.keys() - attributes.keys():
+                del part.__dict__[name]
+            part.__dict__.update(attributes)
+
+
 @contextmanager
 def attributes_kept(module: torch.nn.Module | None) -> Iterator[None]:
     """The plain attributes of a module and its submodules as before at the end: what a model keeps on itself
     while it is traced (`self.size = x.shape[0]`) belongs to the trace, and means nothing after it."""
-    parts = module.modules() if module is not None else ()
-    saved = [(part, dict(part.__dict__)) for part in parts]
+    saved = Attributes(module)
     try:
         yield
     finally:
-        for part, attributes in saved:
-            for name in part.__dict__.keys() - attributes.keys():
-                del part.__dict__[name]
-            part.__dict__.update(attributes)
+        saved.restore()

@@ -108,25 +108,28 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self.place: Place | None = None
         self._before = [(tensor, tensor._version, tensor.clone()) for tensor in watched.values()]
-        self._set = nn.Module.__setattr__
+        self._setters = {name: getattr(nn.Module, name) for name in ("__setattr__", "register_buffer")}
 
     def __enter__(self) -> _Watch:
-        original = self._set
-
-        def set_attribute(module: nn.Module, name: str, value: Any) -> None:
-            if self.place is None and name in module._buffers:
-                self.place = place_here(sys._getframe(1))
-            original(module, name, value)
-
-        nn.Module.__setattr__ = set_attribute  # type: ignore[method-assign, assignment]
+        for name, original in self._setters.items():
+            setattr(nn.Module, name, self._watched(original))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
+
+    def _watched(self, original: Callable[..., None]) -> Callable[..., None]:
+        def setter(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
+            if self.place is None and name in module._buffers:
+                self.place = place_here(sys._getframe(1))
+            original(module, name, *args, **kwargs)
+
+        return setter
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        nn.Module.__setattr__ = self._set  # type: ignore[method-assign]
+        for name, original in self._setters.items():
+            setattr(nn.Module, name, original)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None

@@ -113,6 +113,24 @@ class SetsABuffer(nn.Module):  # pytorch/pytorch#17990
 
 
 @offender("mutated-buffer")
+class RegistersABufferAnew(nn.Module):
+    """Replaces a buffer for the most rows so far, as transformers' dynamic rotary embedding does."""
+
+    scale: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most: int | Tensor = 0
+        self.register_buffer("scale", torch.ones(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[0] > self.most:
+            self.most = x.shape[0]
+            self.register_buffer("scale", torch.ones(3) / x.shape[0], persistent=False)  # here
+        return x * self.scale
+
+
+@offender("mutated-buffer")
 class RunningMean(nn.Module):
     """A mean that goes on in eval mode."""
 
