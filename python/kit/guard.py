@@ -19,7 +19,7 @@ from kit.guards.difference import baked_value
 from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
 from kit.guards.operations import random_operation, training_mode
-from kit.guards.paths import rare_branches
+from kit.guards.paths import doubts
 from kit.programs.branches import Branches, of_branches
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
@@ -66,7 +66,7 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
                 with _attributes_kept(eager):
                     signature = infer_signature(eager, recipe, evidence.example.outputs, tries)
             findings = check(SIZE_RULES, evidence, recipe.allow)
-            findings = findings or _rare(evidence, eager, recipe, program)
+            findings = findings or _settled(evidence, eager, recipe, program)
         if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
             break
     refuse(findings or _differences(evidence, eager, recipe, branches))
@@ -91,7 +91,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
             return findings + failed
         evidence, _ = _with_others(evidence, eager, recipe, branches)
         findings += check(SIZE_RULES, evidence, recipe.allow)
-        findings = findings or _rare(evidence, eager, recipe, partial(_program, eager, branches))
+        findings = findings or _settled(evidence, eager, recipe, partial(_program, eager, branches))
         return findings or _differences(evidence, eager, recipe, branches)
     except TraceError as error:
         return findings + _as_findings(error)
@@ -144,30 +144,34 @@ def _compile(branches: Branches, evidence: Evidence, findings: Sequence[Finding]
     return len(branches.scripted) > before
 
 
-def _rare(
+def _settled(
     evidence: Evidence, eager: Eager, recipe: Recipe, program: Callable[[], torch.jit.ScriptModule]
 ) -> list[Finding]:
-    """The branches that go another way for few sizes only, and make a difference there.
+    """What traces leave in doubt, a branch or a number that is another for some sizes, and makes a difference
+    there.
 
     The program is compared with the model at each of these sizes: on random values, or on the recipe's own
     cases, one of which must then have that size.
     """
-    rarely = list(rare_branches(evidence))
-    if not rarely:
+    open_ones = list(doubts(evidence))
+    if not open_ones:
         return []
     declared = declared_inputs(eager, recipe)
     found: dict[object, Finding] = {}
     agreeing: list[Mapping[str, int]] = []
-    for rare in rarely:
-        for changed in (*rare.sizes, *_affordable(eager, declared, evidence, rare.further)):
-            if rare.finding.place in found:
+    for doubt in open_ones:
+        further = _affordable(eager, declared, evidence, doubt.further)
+        if doubt.strict and len(further) < len(doubt.further):
+            found.setdefault(doubt.finding.place, doubt.finding)
+        for changed in (*doubt.sizes, *further):
+            if doubt.finding.place in found:
                 break
             sizes = {**evidence.example.sizes, **changed}
             if changed in agreeing:
                 continue
             tries = _tries(eager, recipe, declared, sizes, changed)
-            if (rare.certain and not tries) or not _agrees(program(), eager, tries, describe(sizes)):
-                found[rare.finding.place] = rare.finding
+            if (doubt.certain and not tries) or not _agrees(program(), eager, tries, describe(sizes)):
+                found[doubt.finding.place] = doubt.finding
             elif tries:
                 agreeing.append(changed)
     return list(found.values())

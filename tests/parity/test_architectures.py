@@ -26,13 +26,11 @@ REFUSED: dict[str, str] = {
     "led": "modeling_led.py",
     "longformer": "modeling_longformer.py",
     # Frequencies that depend on the longest sequence seen so far.
-    "llama_dynamic_rope": "inv_freq",
+    "llama_dynamic_rope": "modeling_rope_utils.py",
     # Padding that is chosen by the size of the picture.
     "mobilenet_v2_any_size": "modeling_mobilenet_v2.py",
     "mobilevit_any_size": "modeling_mobilevit.py",
     "swin_any_size": "modeling_swin.py",
-    # A number of rows that is read by len(). Nothing uses it, in this configuration.
-    "rt_detr": "`batch_size = len(source_flatten)`",
     # Random patches, as many as the masks of the pictures say.
     "vilt": "modeling_vilt.py",
 }
@@ -55,6 +53,7 @@ AGREES = [
     "resnet",
     "resnet_any_size",
     "roberta",
+    "rt_detr",
     "segformer_any_size",
     "swin",
     "t5_encoder",

@@ -33,7 +33,7 @@ BATCH = {"x": {0: kit.Dim("batch", 1, 64)}}
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The guards find nothing."""
     monkeypatch.setattr(kit.guard, "check", lambda *_: [])
-    monkeypatch.setattr(kit.guard, "rare_branches", lambda *_: [])
+    monkeypatch.setattr(kit.guard, "doubts", lambda *_: [])
 
 
 def large_batch(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -149,24 +149,31 @@ def few_sizes(evidence: Evidence, column: Sequence[Event]) -> tuple[str, list[in
 
 
 @dataclass(frozen=True)
-class RareBranch:
-    """A branch on a dynamic size that goes another way for some sizes, and may make no difference.
+class Doubt:
+    """A branch on a dynamic size that goes another way for some sizes, or a Python number that is another
+    there, of which the traces do not tell whether it makes a difference.
 
     finding: holds if the program differs from the model at one of these sizes, which are those of the example
     but for the dims that are named. certain: whether these are all. further: more sizes to compare at, if
-    they are affordable.
+    they are affordable; strict: the finding holds also if one of these is not.
     """
 
     finding: Finding
     sizes: Sequence[Mapping[str, int]]
-    certain: bool
+    certain: bool = False
     further: Sequence[Mapping[str, int]] = ()
+    strict: bool = False
 
 
-def rare_branches(evidence: Evidence) -> Iterator[RareBranch]:
-    """Branches of which only a comparison of program and model can tell whether they matter: those that go
-    another way for few sizes, those on a condition that can merely be tried, and those both ways of which
-    recorded the same."""
+def doubts(evidence: Evidence) -> Iterator[Doubt]:
+    """What only a comparison of program and model can settle: branches that go another way for few sizes,
+    those on a condition that can merely be tried, those both ways of which recorded the same, and numbers for
+    which all traces recorded the same."""
+    yield from _doubtful_branches(evidence)
+    yield from _doubtful_numbers(evidence)
+
+
+def _doubtful_branches(evidence: Evidence) -> Iterator[Doubt]:
     for column in _aligned(evidence):
         event = column[0]
         if event.word != "bool" or _by_value(event):
@@ -191,12 +198,27 @@ def rare_branches(evidence: Evidence) -> Iterator[RareBranch]:
             event.place,
         )
         certain = known == "varies" and not differing
-        yield RareBranch(finding, others, certain, _bounds(evidence) if differing else ())
+        yield Doubt(finding, others, certain, _bounds(evidence) if differing else ())
+
+
+def _doubtful_numbers(evidence: Evidence) -> Iterator[Doubt]:
+    """What is made of a number in Python is not known, so many sizes are compared at."""
+    for column in _dynamic_numbers(evidence):
+        if _same_recorded(evidence, evidence.traces[1:]):
+            further = [*_turned(evidence, column, float), *_spread(evidence)]
+            yield Doubt(_kept_number(column[0]), [], further=further, strict=True)
 
 
 def _bounds(evidence: Evidence) -> list[dict[str, int]]:
     """Each dim at its bounds."""
     return [{dim.name: size} for dim in evidence.dims for size in (dim.max, dim.min)]
+
+
+def _spread(evidence: Evidence) -> list[dict[str, int]]:
+    """All dims at their upper bounds, then each at its bounds and at the powers of two between."""
+    powers = [2**exponent for exponent in range(32)]
+    between = [{dim.name: size} for dim in evidence.dims for size in powers if dim.min < size < dim.max]
+    return [{dim.name: dim.max for dim in evidence.dims}, *_bounds(evidence), *between]
 
 
 def _described(sizes: Mapping[str, int]) -> str:
@@ -205,6 +227,13 @@ def _described(sizes: Mapping[str, int]) -> str:
 
 def size_number(evidence: Evidence) -> Iterator[Finding]:
     """`int(x.shape[0])`, `len(x)`, `range(n)` and the like with a size that is declared dynamic."""
+    for column in _dynamic_numbers(evidence):
+        if not _same_recorded(evidence, evidence.traces[1:]):
+            yield _kept_number(column[0])
+
+
+def _dynamic_numbers(evidence: Evidence) -> Iterator[Sequence[Event]]:
+    """Python numbers that are others at other sizes."""
     sizes = [trace.sizes for trace in evidence.traces]
     for column in _aligned(evidence):
         event = column[0]
@@ -213,15 +242,19 @@ def size_number(evidence: Evidence) -> Iterator[Finding]:
         number = affine(_terms(column), sizes) if same_form([one.term for one in column]) else None
         varies = bool(number.factors) if number is not None else bool(_turned(evidence, column, float))
         if varies or any(one.outcome != event.outcome for one in column):
-            got = f" {event.outcome}" if event.outcome is not None else ""
-            yield Finding(
-                "size-number",
-                f"a size that is declared dynamic becomes a Python number here, and the trace keeps that of "
-                f"the example{got}",
-                "use x.shape[i] as it is, without int(), len(), range() or a loop over it: the trace then "
-                "computes it anew",
-                event.place,
-            )
+            yield column
+
+
+def _kept_number(event: Event) -> Finding:
+    got = f" {event.outcome}" if event.outcome is not None else ""
+    return Finding(
+        "size-number",
+        "a size that is declared dynamic becomes a Python number here, and the trace keeps that of the "
+        f"example{got}",
+        "use x.shape[i] as it is, without int(), len(), range() or a loop over it: the trace then computes "
+        "it anew",
+        event.place,
+    )
 
 
 def tracer_warning(evidence: Evidence) -> Iterator[Finding]:

@@ -84,6 +84,21 @@ def if_on_a_fixed_size(x: Tensor) -> Tensor:
     return x
 
 
+@innocent(lambda: (torch.randn(4, 3), torch.randn(4, 3)), {"x": {0: BATCH}, "y": {0: BATCH}})
+def numbers_that_are_asserted(x: Tensor, y: Tensor) -> Tensor:
+    """Whatever the lengths are, the same is recorded."""
+    rows = int(x.shape[0])
+    assert rows <= 16
+    assert len(x) == len(y), f"{len(x)} rows and {len(y)}"
+    return x + y
+
+
+@innocent()
+def length_that_nothing_uses(x: Tensor) -> Tensor:  # as transformers' RT-DETR
+    rows = len(x)
+    return x.repeat(rows, 1) if x.dim() > 2 else x + 1
+
+
 @innocent()
 def within_the_range(x: Tensor) -> Tensor:
     if x.shape[0] > 100:
@@ -94,6 +109,16 @@ def within_the_range(x: Tensor) -> Tensor:
 @innocent(lambda: torch.randn(4, 3), {"x": {0: kit.Dim("batch", 2, 16)}})
 def never_one(x: Tensor) -> Tensor:
     return x.squeeze() if x.shape[0] == 1 else x
+
+
+@innocent(sequences, BY_TIME)
+def asked_after_writing_through_a_view(x: Tensor) -> Tensor:
+    y = torch.zeros_like(x)
+    y.mT.reshape(x.shape[0], -1).fill_(1)
+    y.reshape(-1)[0] = x[0, 0, 0]
+    if y.mT.reshape(-1).shape[0] > 10000:
+        raise ValueError("too large")
+    return x + y
 
 
 @innocent()

@@ -113,6 +113,19 @@ def number_for_torch_and_for_python(x: Tensor) -> Tensor:
     return x * steps[:, None] + sum(range(n))  # here
 
 
+@offender("size-number", example=lambda: torch.randn(5, 3))
+def number_that_matters_seldom(x: Tensor) -> Tensor:
+    rows = int(x.shape[0])  # here: 2, 3, 5 and 11 rows record the same
+    return x * 2 if rows % 8 == 0 else x + 1
+
+
+@offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 10**8)}})
+def number_that_may_matter(x: Tensor) -> Tensor:
+    if len(x) > 10**7:  # here: so many rows can be tried by nobody
+        return x * 2
+    return x + 1
+
+
 @offender("size-number", example=sequences, dynamic=BY_TIME)
 def scaled_by_the_root(x: Tensor) -> Tensor:  # pytorch/pytorch#44850
     return x / math.sqrt(x.shape[1])  # here
