@@ -150,6 +150,7 @@ class Model(native.Caller):
         """Its own first calls are slow as well, when all is compiled."""
         for _ in range(3):
             self._native.call(tuple(inputs))
+            self.predict(inputs)
 
     def _warm_after_load(self) -> None:
         warmed = self._native.warmed_up
