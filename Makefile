@@ -25,6 +25,9 @@ export PYTHONPATH := $(CURDIR)/python$(if $(PYTHONPATH),:$(PYTHONPATH))
 configure = mkdir -p build && { cmake --preset $(1) \
   -DPython_EXECUTABLE="$$($(PY) -c 'import sys; print(sys.executable)')" $(CMAKE_ARGS) >build/configure.log 2>&1 || \
   { cat build/configure.log >&2; exit 1; }; }
+# pytest in two processes, where pytest-xdist is there: KIT_OFFLINE takes what the machine has.
+processes = $(shell $(PY) -c 'import xdist' 2>/dev/null && \
+  echo --numprocesses 2 --dist loadfile --no-loadscope-reorder)
 step = @printf '\n== %s\n' '$(1)'
 
 ##@ Two commands that do everything, from a clean clone
@@ -53,7 +56,7 @@ test: setup-test build asan tsan  ## every test: ctest, the core under sanitizer
 	$(call step,ctest)
 	ctest --preset default --parallel $(jobs)
 	$(call step,pytest)
-	$(PY) -m pytest
+	$(PY) -m pytest $(processes)
 
 ##@ Parts of them
 

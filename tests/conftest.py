@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,29 @@ ROOT = Path(__file__).parents[1]
 
 Completed = subprocess.CompletedProcess[str]
 Run = Callable[..., Completed]
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+# Files whose tests take longest, the longest first. pytest-xdist (`make test`) gives out whole files in this
+# order, so that its processes end with short ones, at about the same time.
+LONGEST = (
+    "python/test_install.py",
+    "sanitized/test_sanitized.py",
+    "parity/test_native.py",
+    "python/test_native.py",
+    "parity/test_architectures.py",
+    "parity/test_examples.py",
+    "parity/test_zoo.py",
+    "guards/test_guards.py",
+    "python/test_aoti.py",
+    "page/test_page.py",
+    "python/test_runtime.py",
+    "python/test_bisecting.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {ROOT / "tests" / name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -66,17 +91,36 @@ def predictor(predictor_path: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the archives that tests/make_archives.py describes."""
-    from tests.make_archives import make_archives
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder of a name, with what a function writes into it, once for all processes of a session."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
 
-    folder = tmp_path_factory.mktemp("archives")
-    make_archives(folder)
-    return folder
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder = place / "once" / name
+        folder.parent.mkdir(exist_ok=True)
+        with (folder.parent / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.is_dir():
+                unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
+                write(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def native_mlp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archives(once: Once) -> Path:
+    """A folder with the archives that tests/make_archives.py describes."""
+    from tests.make_archives import make_archives
+
+    return once("archives", make_archives)
+
+
+@pytest.fixture(scope="session")
+def native_mlp(once: Once) -> Path:
     """An archive with a native program: x: float32[batch, 3] → output: float32[batch, 1], batch in 1..4096.
 
     Two layers, not trained, compiled for x86-64-v3. What was compiled stays in the user's cache.
@@ -86,20 +130,21 @@ def native_mlp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     import kit
 
-    path = tmp_path_factory.mktemp("native") / "mlp.pt"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
-        kit.export(
-            model,
-            torch.randn(2, 3),
-            path,
-            ("torchscript", "native"),
-            name="mlp",
-            names={"inputs": ["x"]},
-            dynamic={"x": {0: kit.Dim("batch", 1, 4096)}},
-        )
-    return path
+    def write(folder: Path) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+            kit.export(
+                model,
+                torch.randn(2, 3),
+                folder / "mlp.pt",
+                ("torchscript", "native"),
+                name="mlp",
+                names={"inputs": ["x"]},
+                dynamic={"x": {0: kit.Dim("batch", 1, 4096)}},
+            )
+
+    return once("native", write) / "mlp.pt"
 
 
 @pytest.fixture

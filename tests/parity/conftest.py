@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from tests.parity.support import Exported, export
+import kit
+from tests.conftest import Once
+from tests.parity.support import Exported, read_cases
 from tests.parity.zoo import ZOO
 
 EXPORTS: dict[str, Exported] = {}
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("zoo")
 
 
 def _float16_on_cpu() -> str:
@@ -28,11 +23,13 @@ def _float16_on_cpu() -> str:
 
 
 @pytest.fixture(params=sorted(ZOO))
-def exported(request: pytest.FixtureRequest, folder: Path) -> Exported:
+def exported(request: pytest.FixtureRequest, once: Once) -> Exported:
     """A model of the zoo."""
     name: str = request.param
     if name == "float16" and (reason := _float16_on_cpu()):
         pytest.skip(reason)
     if name not in EXPORTS:
-        EXPORTS[name] = export(ZOO[name](), folder / f"{name}.pt")
+        recipe = ZOO[name]()
+        made = once(f"zoo-{name}", lambda folder: kit.export(recipe, path=folder / "model.pt"))
+        EXPORTS[name] = Exported(recipe, made / "model.pt", read_cases(made / "model.pt"))
     return EXPORTS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import kit
 from kit.cli import main
 from kit.errors import UnavailableError, UsageError
 from kit.predictor import VARIABLE, configuration_options
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 
 X = torch.tensor([[1.0, -2.0, 3.0]])
 RECOMMENDED = kit.Configuration(executor="simple", freeze=True, threads=1)
@@ -206,6 +207,7 @@ def test_models_of_one_archive_keep_their_configurations(archive: str) -> None:
 def run_python(code: str, archive: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", f"import kit, os, torch\nos.environ.update({environment!r})\n{code}", archive],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
         capture_output=True,
         text=True,
         check=True,
