@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <torch/csrc/inductor/aoti_runtime/model.h>
 
@@ -199,19 +200,21 @@ void KitProgram::run(const KitTensor* inputs, const KitTensor* outputs) {
     destination.bytes = static_cast<std::size_t>(targets[i]->storage_bytes);
   }
   // The generated code takes the handles of the inputs, and counts on their being row-major.
-  AtenTensorHandle handles[info::input_count + 1] = {};
+  Handles<info::input_count> given;
   for (std::size_t i = 0; i < info::input_count; ++i) {
     AtenTensorOpaque* const tensor = view(workspace, inputs[i], info::inputs[i]);
-    handles[i] = tensor;
+    given[i] = tensor;
     if (tensor->contiguous()) {
       set_view(*tensor, tensor->rank, inputs[i].shape, nullptr);
       continue;
     }
-    handles[i] = make_tensor(tensor->dtype, tensor->rank, tensor->sizes);
-    copy_elements(*tensor, *handles[i]);
+    given[i] = make_tensor(tensor->dtype, tensor->rank, tensor->sizes);
+    copy_elements(*tensor, *given[i]);
     aoti_torch_delete_tensor_object(tensor);
   }
-  model.run_impl(handles, results.data(), nullptr, nullptr);
+  AtenTensorHandle taken[info::input_count + 1] = {};
+  for (std::size_t i = 0; i < info::input_count; ++i) taken[i] = std::exchange(given[i], nullptr);
+  model.run_impl(taken, results.data(), nullptr, nullptr);
   // The generated code does not look at what all functions return.
   if (*last_error() != '\0') throw std::runtime_error(last_error());
   // What the model returns twice comes as one handle twice.
