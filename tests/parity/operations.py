@@ -103,9 +103,10 @@ class Attention(nn.Module):
             results = [attend(a, b, c), attend(a, b, c, attn_mask=mask.to(dtype))]
             results += [attend(a, b, c, is_causal=True), attend(a, b, c, attn_mask=mask > 0, scale=0.3)]
             found |= _numbered(str(dtype).removeprefix("torch."), results)
-        heads_last = q.transpose(1, 2)
+        heads_last, many = q.transpose(1, 2), k.repeat(1, 1, 5, 1)
         return {
             **found,
+            "many_keys": attend(q[..., :7], many[..., :7], many),
             "heads_last": attend(heads_last, heads_last, heads_last),
             "mask_that_is_repeated": attend(q, k, k, attn_mask=mask[:1, :1]),
             "without_batch": attend(q[0], k[0], k[0]),
@@ -126,6 +127,24 @@ def attention() -> kit.Recipe:
     # Of 16 bits torch rounds what it computes on the way, and each kernel of its own does so at other places.
     tolerances = {"bfloat16": (2e-2, 1e-2), "float16": (2e-3, 2e-3)}
     return kit.Recipe(Attention(), cases[0], dynamic=dynamic, cases=cases, tolerances=tolerances)
+
+
+class Exponentials(nn.Module):
+    """x: float32[batch, 37]."""
+
+    def forward(self, x: Tensor) -> Outputs:
+        found: Outputs = {}
+        for dtype in (torch.float32, torch.float64):
+            y = x.to(dtype)
+            results = [torch.erf(y), torch.exp(y), functional.gelu(y), torch.sigmoid(y)]
+            found |= _numbered(str(dtype).removeprefix("torch."), results)
+        return found
+
+
+@member
+def exponentials() -> kit.Recipe:
+    cases = [torch.randn(batch, 37) * 4 for batch in (3, 1, 8)]
+    return kit.Recipe(Exponentials(), cases[0], dynamic={"x": {0: BATCH}}, cases=cases)
 
 
 class Convolutions(nn.Module):

@@ -36,6 +36,14 @@ def test_a_block_has_few_columns_too_many(target: str, expected: list[int]) -> N
     assert widths(nn.Sequential(*layers), sizes[0], target) == expected
 
 
+def test_rows_are_divided_evenly_among_high_blocks() -> None:
+    program = torch.export.export(nn.Linear(16, 32), (torch.zeros(32, 16),), strict=False)
+    kernels = generate(program, [torch.zeros(32, 16)], "x86-64-v3").kernels
+    assert re.findall(r"Mr = (\d+);", kernels) == ["6"]
+    assert "block_m = height + (block < higher);" in kernels
+    assert "std::min<int64_t>(M - m" not in kernels
+
+
 def products(module: torch.fx.GraphModule) -> int:
     """How many products are in the graph."""
     targets = (torch.ops.aten.linear.default, torch.ops.aten.mm.default, torch.ops.aten.addmm.default)
@@ -81,7 +89,8 @@ def test_all_is_as_before() -> None:
     def state() -> list[Any]:
         cache = select_algorithm.get_algorithm_selector_cache()
         configs = {kind: list(known) for kind, known in micro_gemm_configs.items()}
-        return [torch.cpu.get_capabilities, list(cache.preprocessing_fns), configs]
+        templates = [kind.__dict__.get("TEMPLATE_ENTRY") for kind in micro_gemm_configs]
+        return [torch.cpu.get_capabilities, list(cache.preprocessing_fns), configs, templates]
 
     before = state()
     widths(nn.Linear(3, 8), 3, "x86-64-v3")

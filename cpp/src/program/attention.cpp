@@ -7,8 +7,8 @@
 
 #include <torch/csrc/inductor/aoti_torch/generated/c_shim_cpu.h>
 
+#include "columns.h"
 #include "elements.h"
-#include "matmul.h"
 #include "softmax.h"
 
 using namespace kit::program;
@@ -31,15 +31,17 @@ Matrix head_of(const AtenTensorOpaque& t, std::int64_t n, std::int64_t h, std::i
   return {data, rows, t.sizes[3], t.strides[2], t.strides[3]};
 }
 
-/// The matrix itself, or what its elements are when widened.
+/// Copies a matrix row by row, times a factor.
 template <typename T>
-Matrix widened(const Matrix& from, Wide<T>* memory) {
-  if constexpr (std::is_same_v<T, Wide<T>>) return from;
-  for (std::int64_t i = 0; i < from.rows; ++i)
-    for (std::int64_t j = 0; j < from.columns; ++j)
-      memory[i * from.columns + j] = static_cast<Wide<T>>(
-          static_cast<const T*>(from.data)[i * from.row_stride + j * from.column_stride]);
-  return {memory, from.rows, from.columns, from.columns, 1};
+void scale_into(const Matrix& from, Wide<T> factor, Wide<T>* to) {
+  for (std::int64_t i = 0; i < from.rows; ++i, to += from.columns) {
+    const T* const row = static_cast<const T*>(from.data) + i * from.row_stride;
+    if (from.column_stride == 1)
+      for (std::int64_t j = 0; j < from.columns; ++j) to[j] = static_cast<Wide<T>>(row[j]) * factor;
+    else
+      for (std::int64_t j = 0; j < from.columns; ++j)
+        to[j] = static_cast<Wide<T>>(row[j * from.column_stride]) * factor;
+  }
 }
 
 /// A mask, which may stand for a larger one: sizes of 1 are repeated.
@@ -94,16 +96,15 @@ void round_to(Wide<T>* row, std::int64_t size) {
 
 /// Divides the rows of a product by what the softmax divides by, and writes them where they belong.
 template <typename T>
-void finish(const Matrix& product, const Wide<T>* factors, const Matrix& out) {
-  for (std::int64_t i = 0; i < out.rows; ++i) {
-    const Wide<T>* const from = static_cast<const Wide<T>*>(product.data) + i * product.row_stride;
+void finish(const Wide<T>* product, const Wide<T>* factors, const Matrix& out) {
+  for (std::int64_t i = 0; i < out.rows; ++i, product += out.columns) {
     T* const to = static_cast<T*>(out.data) + i * out.row_stride;
     const Wide<T> factor = factors[i];
-    if (product.column_stride == 1 && out.column_stride == 1)
-      for (std::int64_t j = 0; j < out.columns; ++j) to[j] = static_cast<T>(from[j] * factor);
+    if (out.column_stride == 1)
+      for (std::int64_t j = 0; j < out.columns; ++j) to[j] = static_cast<T>(product[j] * factor);
     else
       for (std::int64_t j = 0; j < out.columns; ++j)
-        to[j * out.column_stride] = static_cast<T>(from[j * product.column_stride] * factor);
+        to[j * out.column_stride] = static_cast<T>(product[j] * factor);
   }
 }
 
@@ -113,45 +114,39 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
             AtenTensorOpaque& log_sums) {
   using S = Wide<T>;
   constexpr std::int32_t dtype = dtype_of<S>;
-  constexpr bool narrow = !std::is_same_v<T, S>;
   const std::int64_t heads = q.sizes[1], queries = q.sizes[2], keys = k.sizes[2],
-                     rows = std::min(block, queries);
+                     rows = std::min(block, queries), depth = q.sizes[3], width = v.sizes[3];
   const Mask mask(attn_mask, q, keys);
-  const Scratch scores(dtype, rows * keys);
-  const Scratch wide_q(dtype, narrow ? rows * q.sizes[3] : 0), wide_k(dtype, narrow ? keys * k.sizes[3] : 0);
-  const Scratch wide_v(dtype, narrow ? keys * v.sizes[3] : 0),
-      wide_out(dtype, narrow ? rows * v.sizes[3] : 0);
-  S factors[block];
+  const Scratch query(dtype, rows * depth), scores(dtype, rows * keys), product(dtype, rows * width);
+  const Scratch packed_keys(dtype, packed_size<S>(depth, keys)),
+      packed_values(dtype, packed_size<S>(keys, width));
   for (std::int64_t n = 0; n < q.sizes[0]; ++n)
     for (std::int64_t h = 0; h < heads; ++h) {
       const std::int64_t shared = h * k.sizes[1] / heads;  // several heads may look at the same keys
-      const Matrix all_keys = widened<T>(head_of(k, n, shared, 0, keys), wide_k.data<S>());
-      const Matrix all_values = widened<T>(head_of(v, n, shared, 0, keys), wide_v.data<S>());
+      pack_columns<S, T>(head_of(k, n, shared, 0, keys).transposed(), packed_keys.data<S>());
+      pack_columns<S, T>(head_of(v, n, shared, 0, keys), packed_values.data<S>());
       for (std::int64_t first = 0; first < queries; first += block) {
         const std::int64_t count = std::min(block, queries - first);
         // No query of the block sees more keys than the last.
         const std::int64_t seen = causal ? std::min(keys, first + count) : keys;
-        Matrix key = all_keys, value = all_values;
-        key.rows = value.rows = seen;
-        const Matrix weights{scores.data<S>(), count, seen, seen, 1};
-        multiply(dtype, widened<T>(head_of(q, n, h, first, count), wide_q.data<S>()), key.transposed(),
-                 weights, scale);
+        scale_into<T>(head_of(q, n, h, first, count), static_cast<S>(scale), query.data<S>());
+        multiply_columns(query.data<S>(), count, depth, depth, packed_keys.data<S>(), depth, seen,
+                         scores.data<S>(), seen);
+        Exponentials<S, block> found;
         for (std::int64_t i = 0; i < count; ++i) {
           S* const row = scores.data<S>() + i * seen;
           const std::int64_t own = causal ? std::min(seen, first + i + 1) : seen;
           mask.add(row, n, h, first + i, own);
-          const Exponentials<S> found = exponentials(row, own);
+          found.take(i, row, own);
           round_to<T>(row, own);
           std::fill(row + own, row + seen, S(0));
-          factors[i] = found.factor();
-          elements<S>(log_sums)[n * log_sums.strides[0] + h * log_sums.strides[1] +
-                                (first + i) * log_sums.strides[2]] = found.log_sum;
         }
-        const Matrix result = head_of(out, n, h, first, count);
-        const Matrix product =
-            narrow ? Matrix{wide_out.data<S>(), count, result.columns, result.columns, 1} : result;
-        multiply(dtype, weights, value, product);
-        finish<T>(product, factors, result);
+        found.finish(count);
+        S* const sums = elements<S>(log_sums) + n * log_sums.strides[0] + h * log_sums.strides[1];
+        for (std::int64_t i = 0; i < count; ++i) sums[(first + i) * log_sums.strides[2]] = found.log_sums[i];
+        multiply_columns(scores.data<S>(), count, seen, seen, packed_values.data<S>(), keys, width,
+                         product.data<S>(), width);
+        finish<T>(product.data<S>(), found.factors, head_of(out, n, h, first, count));
       }
     }
 }

@@ -1,55 +1,83 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
-#include "vectors.h"
+#include "vector_functions.h"
 
 namespace kit::program {
 
-/// What a softmax divides by, and the logarithm of the sum of the exponentials as they would be unshifted.
-template <typename T>
+/// The exponentials of the rows of a softmax, of which there are at most Rows.
+template <typename T, std::int64_t Rows>
 struct Exponentials {
-  T sum, log_sum;
+  static_assert(Rows % lanes<T> == 0);
 
-  T factor() const noexcept { return sum == T(0) ? T(1) : T(1) / sum; }
+  T factors[Rows] = {};   ///< by which the exponentials are multiplied
+  T log_sums[Rows] = {};  ///< the logarithm of their sum as they would be unshifted
+
+  /// Makes the numbers of a row their exponentials, divided by that of the largest. As in ATen's attention, a
+  /// row in which all is -infinity or NaN becomes zeros, and of one with other numbers NaN makes the sum NaN.
+  void take(std::int64_t index, T* row, std::int64_t size) noexcept {
+    constexpr std::int64_t step = lanes<T>;
+    const std::int64_t whole = size - size % step;
+    Vector<T> most = all(nothing);
+    for (std::int64_t j = 0; j < whole; j += step) most = larger(load(row + j), most);
+    T largest = across(most, [](auto a, auto b) { return larger(a, b); });
+    for (std::int64_t j = whole; j < size; ++j) largest = std::max(largest, row[j]);
+    log_sums[index] = largest;
+    if (largest == nothing) {
+      std::fill(row, row + size, T(0));
+      factors[index] = T(0);
+      return;
+    }
+    Vector<T> sums{};
+    for (std::int64_t j = 0; j < whole; j += step) {
+      const Vector<T> values = exp(load(row + j) - largest);
+      sums += values;
+      store(row + j, values);
+    }
+    T sum = across(sums, [](auto a, auto b) { return a + b; });
+    if (whole != size) {
+      T rest[lanes<T>];
+      std::fill_n(rest, step, nothing);
+      std::copy(row + whole, row + size, rest);
+      store(rest, exp(load(rest) - largest));
+      std::copy_n(rest, size - whole, row + whole);
+      for (std::int64_t j = 0; j < size - whole; ++j) sum += rest[j];
+    }
+    factors[index] = sum;
+  }
+
+  /// What `take` has left for all rows at once. To be called when it has taken the first `count`.
+  void finish(std::int64_t count) noexcept {
+    for (std::int64_t i = 0; i < count; i += lanes<T>) {
+      const Vector<T> sums = load(factors + i);
+      store(log_sums + i, load(log_sums + i) + log(sums));
+      store(factors + i, sums == T(0) ? all(T(1)) : T(1) / sums);
+    }
+  }
+
+ private:
+  static constexpr T nothing = -std::numeric_limits<T>::infinity();
+
+  /// Of each two numbers the larger one; the second where one is NaN.
+  static Vector<T> larger(Vector<T> a, Vector<T> b) noexcept { return a > b ? a : b; }
+
+  /// All numbers of a vector combined, half of them with the other half until one is left.
+  template <std::int64_t Half = lanes<T> / 2, typename Combine>
+  static T across(Vector<T> values, Combine&& combine) noexcept {
+    if constexpr (Half == 0) {
+      return values[0];
+    } else {
+      const auto moved = [&]<int... Places>(std::integer_sequence<int, Places...>) {
+        return __builtin_shufflevector(values, values, (Places ^ Half)...);
+      };
+      values = combine(values, moved(std::make_integer_sequence<int, static_cast<int>(lanes<T>)>()));
+      return across<Half / 2>(values, combine);
+    }
+  }
 };
-
-/// Makes the numbers of a row their exponentials, divided by that of the largest. As in ATen's attention, a
-/// row in which all is -infinity or NaN becomes zeros, and of one with other numbers NaN makes the sum NaN.
-template <typename T>
-Exponentials<T> exponentials(T* row, std::int64_t size) noexcept {
-  constexpr std::int64_t step = lanes<T>;
-  const std::int64_t whole = size - size % step;
-  constexpr T nothing = -std::numeric_limits<T>::infinity();
-  Vector<T> most = all(nothing);
-  for (std::int64_t j = 0; j < whole; j += step) {
-    const Vector<T> values = load(row + j);
-    most = values > most ? values : most;
-  }
-  T largest = nothing;
-  for (std::int64_t j = 0; j < step; ++j) largest = std::max(largest, T(most[j]));
-  for (std::int64_t j = whole; j < size; ++j) largest = std::max(largest, row[j]);
-  if (largest == nothing) {
-    std::fill(row, row + size, T(0));
-    return {T(0), nothing};
-  }
-
-  Vector<T> sums{};
-  for (std::int64_t j = 0; j < whole; j += step) {
-    const Vector<T> values = exp(load(row + j) - largest);
-    sums += values;
-    store(row + j, values);
-  }
-  T sum = 0;
-  for (std::int64_t j = 0; j < step; ++j) sum += sums[j];
-  for (std::int64_t j = whole; j < size; ++j) {
-    row[j] = std::exp(row[j] - largest);
-    sum += row[j];
-  }
-  return {sum, largest + std::log(sum)};
-}
 
 }  // namespace kit::program

@@ -74,22 +74,16 @@ inline DoubleVector multiply_add(DoubleVector a, DoubleVector b, DoubleVector c)
 }
 #endif
 
-// The vector half of glibc's libm, of at most 4 ULP.
+/// The smaller (the larger) of each number and a limit; NaN stays NaN.
 #if defined(__AVX512F__)
-extern "C" FloatVector _ZGVeN16v_expf(FloatVector);
-extern "C" DoubleVector _ZGVeN8v_exp(DoubleVector);
-inline FloatVector exp(FloatVector x) { return _ZGVeN16v_expf(x); }
-inline DoubleVector exp(DoubleVector x) { return _ZGVeN8v_exp(x); }
+inline FloatVector at_most(FloatVector x, float limit) noexcept { return _mm512_min_ps(all(limit), x); }
+inline FloatVector at_least(FloatVector x, float limit) noexcept { return _mm512_max_ps(all(limit), x); }
 #elif defined(__AVX2__)
-extern "C" FloatVector _ZGVdN8v_expf(FloatVector);
-extern "C" DoubleVector _ZGVdN4v_exp(DoubleVector);
-inline FloatVector exp(FloatVector x) { return _ZGVdN8v_expf(x); }
-inline DoubleVector exp(DoubleVector x) { return _ZGVdN4v_exp(x); }
+inline FloatVector at_most(FloatVector x, float limit) noexcept { return _mm256_min_ps(all(limit), x); }
+inline FloatVector at_least(FloatVector x, float limit) noexcept { return _mm256_max_ps(all(limit), x); }
 #else
-extern "C" FloatVector _ZGVbN4v_expf(FloatVector);
-extern "C" DoubleVector _ZGVbN2v_exp(DoubleVector);
-inline FloatVector exp(FloatVector x) { return _ZGVbN4v_expf(x); }
-inline DoubleVector exp(DoubleVector x) { return _ZGVbN2v_exp(x); }
+inline FloatVector at_most(FloatVector x, float limit) noexcept { return _mm_min_ps(all(limit), x); }
+inline FloatVector at_least(FloatVector x, float limit) noexcept { return _mm_max_ps(all(limit), x); }
 #endif
 
 }  // namespace kit::program

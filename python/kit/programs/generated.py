@@ -31,6 +31,8 @@ _CONFIG: Mapping[str, Any] = {
     "max_autotune": True,  # this is what brings in the templates of matrix products
     "max_autotune_gemm_backends": "CPP,ATEN",
 }
+# torch's vector headers have it as a method; kit's is in kernels.h.
+_ERF = re.compile(r"\b(\w+)\.erf\(\)")
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,18 @@ def _intercepted() -> Iterator[list[Generated]]:
         _cls: Any, graph: Any, wrapper: str, kernels: str, extern_nodes: str | None, /, **_rest: Any
     ) -> str:
         constants, left_out = _constants(graph, wrapper), _left_out(wrapper, extern_nodes)
-        found.append(Generated(wrapper, thrown_at_once(kernels), constants, left_out))
+        found.append(Generated(wrapper, _with_vectors(thrown_at_once(kernels)), constants, left_out))
         return "none"
 
     with replaced(AotCodeCompiler, "compile", classmethod(take)):
         yield found
+
+
+def _with_vectors(kernels: str) -> str:
+    """Kernels that compute with torch's vectors, but with kit's functions of them."""
+    if "at::vec::" not in kernels:
+        return kernels
+    return '#include "kernels.h"\n' + _ERF.sub(r"kit::program::erf(\1)", kernels)
 
 
 def _constants(graph: Any, wrapper: str) -> list[Constant]:

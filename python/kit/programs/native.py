@@ -75,10 +75,19 @@ def compile_method(
     folder = sources_folder()
     sources = [
         Source("program", code.wrapper + "\n" + (folder / "program.cpp").read_text(), header, ("-O2",)),
-        Source("kernels", code.kernels, {}, _KERNEL_FLAGS, with_kit=False),
+        Source("kernels", code.kernels, _headers(code.kernels), _KERNEL_FLAGS, with_kit=False),
     ]
     library = [Source(one, (folder / f"{one}.cpp").read_text(), {}, ("-O3",)) for one in needed]
     return NativeMethod(build(sources, library, target), constants)
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Those of kit's that a text includes, and that these include."""
+    names, texts = set(_INCLUDE.findall(text)), dict[str, str]()
+    while further := names - texts.keys():
+        texts.update({name: (sources_folder() / f"{name}.h").read_text() for name in further})
+        names |= {one for name in further for one in _INCLUDE.findall(texts[name])}
+    return {f"{name}.h": texts[name] for name in sorted(texts)}
 
 
 def _sources(code: Generated) -> list[str]:

@@ -4,14 +4,26 @@ give another program each time."""
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 
+from kit.programs.inductor import unexpected
+
 aten = torch.ops.aten
 
+# How a template walks over the rows of a block of the product, and how it is to walk.
+_WALK = re.compile(
+    r"for \(int64_t m = 0; m < M; m \+= {{block_m}}\) {\s*"
+    r"int64_t block_m = std::min<int64_t>\(M - m, {{block_m}}\);"
+)
+_EVEN_WALK = """const int64_t blocks = std::max<int64_t>((M + {{block_m}} - 1) / {{block_m}}, 1);
+    const int64_t height = M / blocks, higher = M % blocks;
+    for (int64_t m = 0, block = 0, block_m; m < M; m += block_m, ++block) {
+        block_m = height + (block < higher);"""
 # What blocks are made for: the sizes of the compiling host's caches must not count.
 _CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
 
@@ -22,7 +34,8 @@ def products_by_size() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_known_caches())
         stack.enter_context(_first_choice())
-        stack.enter_context(_least_padding())
+        stack.enter_context(_fitting_blocks())
+        stack.enter_context(_equal_heights())
         yield
 
 
@@ -121,35 +134,71 @@ def _first_choice() -> Iterator[None]:
 
 
 @contextmanager
-def _least_padding() -> Iterator[None]:
-    """Of the blocks that a template knows take only the widths that add the fewest columns to a product.
+def _fitting_blocks() -> Iterator[None]:
+    """Of the blocks that a template knows take only the widest that add the fewest columns to a product.
 
-    Inductor prefers wide blocks: it computes 48 columns for a product that has one.
+    Inductor prefers blocks that divide the rows, and then wide ones: it computes 48 columns for a product
+    that has one.
     """
     import torch._inductor.lowering  # noqa: F401  the next line alone would import in a circle
     from torch._inductor.codegen.cpp_micro_gemm import micro_gemm_configs
 
     before = dict(micro_gemm_configs)
     for kind, known in before.items():
-        micro_gemm_configs[kind] = [dataclasses.replace(one, extra_check=_check(one, known)) for one in known]
+        higher = [dataclasses.replace(one, register_blocking=_higher(one)) for one in known]
+        micro_gemm_configs[kind] = [
+            dataclasses.replace(one, extra_check=_check(one, higher)) for one in higher
+        ]
     try:
         yield
     finally:
         micro_gemm_configs.update(before)
 
 
+def _higher(config: Any) -> Any:
+    """The block of a configuration, with 6 rows instead of 4 where 16 columns are two vectors.
+
+    A sum waits for the one before it. It takes 8 at once to keep a processor busy, and more to make up for
+    what comes late: 12 are as many as there are registers for.
+    """
+    block = config.register_blocking
+    few = config.vec_isa_cls.__name__ == "VecAVX2" and tuple(block) == (4, 16, 1)
+    return block._replace(block_m=6) if few else block
+
+
 def _check(own: Any, known: list[Any]) -> Callable[..., bool]:
-    """Inductor's own check of whether the blocks do for a product, and that no others of `known` for the same
-    numbers and instructions add fewer columns."""
+    """Inductor's own check of whether the blocks do for a product, and that none of `known` for the same
+    numbers and instructions add fewer columns, or as few in wider blocks."""
     allowed = own.extra_check
     others = [one.register_blocking.block_n for one in known if _purpose(one) == _purpose(own)]
 
     def check(config: Any, m: Any, n: Any, *rest: Any, **further: Any) -> bool:
         if allowed is not None and not allowed(config, m, n, *rest, **further):
             return False
-        return _padded(n, own.register_blocking.block_n) == min(_padded(n, width) for width in others)
+        best = min(others, key=lambda width: (_padded(n, width), -width))
+        return bool(own.register_blocking.block_n == best)
 
     return check
+
+
+@contextmanager
+def _equal_heights() -> Iterator[None]:
+    """Within it, the template with vectors divides rows among as few blocks as it needs, but evenly.
+
+    Inductor leaves what does not fill a block to the last one: 32 rows would make 5 blocks of 6, and one of
+    2, which takes almost as long.
+    """
+    from torch._inductor.codegen.cpp_micro_gemm import CppMicroGemmFP32Vec
+
+    before = CppMicroGemmFP32Vec.TEMPLATE_ENTRY
+    template, found = _WALK.subn(_EVEN_WALK, before)
+    if found != 1:
+        raise unexpected("the template of matrix products does not walk over its rows as it did")
+    setattr(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", template)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", before)  # noqa: B010
 
 
 def _purpose(config: Any) -> tuple[Any, ...]:
