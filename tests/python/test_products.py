@@ -36,10 +36,11 @@ def test_a_block_has_few_columns_too_many(target: str, expected: list[int]) -> N
     assert widths(nn.Sequential(*layers), sizes[0], target) == expected
 
 
-def test_rows_are_divided_evenly_among_high_blocks() -> None:
-    program = torch.export.export(nn.Linear(16, 32), (torch.zeros(32, 16),), strict=False)
-    kernels = generate(program, [torch.zeros(32, 16)], "x86-64-v3").kernels
-    assert re.findall(r"Mr = (\d+);", kernels) == ["6"]
+@pytest.mark.parametrize(("depth", "height"), [(16, "4"), (128, "6")])
+def test_rows_are_divided_evenly_among_blocks(depth: int, height: str) -> None:
+    program = torch.export.export(nn.Linear(depth, 32), (torch.zeros(32, depth),), strict=False)
+    kernels = generate(program, [torch.zeros(32, depth)], "x86-64-v3").kernels
+    assert re.findall(r"Mr = (\d+);", kernels) == [height]
     assert "block_m = height + (block < higher);" in kernels
     assert "std::min<int64_t>(M - m" not in kernels
 

@@ -24,6 +24,8 @@ _EVEN_WALK = """const int64_t blocks = std::max<int64_t>((M + {{block_m}} - 1) /
     const int64_t height = M / blocks, higher = M % blocks;
     for (int64_t m = 0, block = 0, block_m; m < M; m += block_m, ++block) {
         block_m = height + (block < higher);"""
+# From so many products for each sum on a high block pays, which takes longer to begin and to end.
+_DEEP = 64
 # What blocks are made for: the sizes of the compiling host's caches must not count.
 _CACHES = {"l1d_cache_size": 32 << 10, "l2_cache_size": 1 << 20}
 
@@ -144,39 +146,39 @@ def _fitting_blocks() -> Iterator[None]:
     from torch._inductor.codegen.cpp_micro_gemm import micro_gemm_configs
 
     before = dict(micro_gemm_configs)
-    for kind, known in before.items():
-        higher = [dataclasses.replace(one, register_blocking=_higher(one)) for one in known]
-        micro_gemm_configs[kind] = [
-            dataclasses.replace(one, extra_check=_check(one, higher)) for one in higher
-        ]
+    for kind, configs in before.items():
+        known = [other for one in configs for other in (one, *_higher(one))]
+        micro_gemm_configs[kind] = [dataclasses.replace(one, extra_check=_check(one, known)) for one in known]
     try:
         yield
     finally:
         micro_gemm_configs.update(before)
 
 
-def _higher(config: Any) -> Any:
-    """The block of a configuration, with 6 rows instead of 4 where 16 columns are two vectors.
+def _higher(config: Any) -> list[Any]:
+    """The same with 6 rows instead of 4, where 16 columns are two vectors.
 
     A sum waits for the one before it. It takes 8 at once to keep a processor busy, and more to make up for
     what comes late: 12 are as many as there are registers for.
     """
     block = config.register_blocking
-    few = config.vec_isa_cls.__name__ == "VecAVX2" and tuple(block) == (4, 16, 1)
-    return block._replace(block_m=6) if few else block
+    if config.vec_isa_cls.__name__ != "VecAVX2" or tuple(block) != (4, 16, 1):
+        return []
+    return [dataclasses.replace(config, register_blocking=block._replace(block_m=6))]
 
 
 def _check(own: Any, known: list[Any]) -> Callable[..., bool]:
-    """Inductor's own check of whether the blocks do for a product, and that none of `known` for the same
-    numbers and instructions add fewer columns, or as few in wider blocks."""
+    """Inductor's own check of whether the blocks do for a product, and that no others of `known` for the same
+    numbers and instructions fit it better."""
     allowed = own.extra_check
-    others = [one.register_blocking.block_n for one in known if _purpose(one) == _purpose(own)]
+    blocks = [one.register_blocking for one in known if _purpose(one) == _purpose(own)]
 
-    def check(config: Any, m: Any, n: Any, *rest: Any, **further: Any) -> bool:
-        if allowed is not None and not allowed(config, m, n, *rest, **further):
+    def check(config: Any, m: Any, n: Any, k: Any, *rest: Any, **further: Any) -> bool:
+        if allowed is not None and not allowed(config, m, n, k, *rest, **further):
             return False
-        best = min(others, key=lambda width: (_padded(n, width), -width))
-        return bool(own.register_blocking.block_n == best)
+        sign = -1 if k >= _DEEP else 1
+        best = min(blocks, key=lambda one: (_padded(n, one.block_n), -one.block_n, sign * one.block_m))
+        return bool(own.register_blocking == best)
 
     return check
 
