@@ -43,6 +43,11 @@ class Trace:
         return list(all_nodes(self.graph))
 
     @cached_property
+    def kinds(self) -> Sequence[tuple[str, Node]]:
+        """The same with the kind of each, which takes long to ask for."""
+        return [(node.kind(), node) for node in self.nodes]
+
+    @cached_property
     def text(self) -> str:
         """The graph without sizes and lines of code, and without the values that print as less than they
         are."""

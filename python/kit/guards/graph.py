@@ -53,9 +53,14 @@ def outputs_of(node: Node) -> list[Value]:
 
 
 def blocks_of(node: Node) -> list[Any]:
-    """The inner blocks of a node; operations of torch have none."""
-    kind = node.kind()
-    return [] if kind.startswith("aten::") or kind in _LEAVES else list(node.blocks())
+    """The inner blocks of a node."""
+    return list(node.blocks()) if may_have_blocks(node.kind()) else []
+
+
+@cache
+def may_have_blocks(kind: str) -> bool:
+    """Whether nodes of a kind may have inner blocks; operations of torch have none."""
+    return not kind.startswith("aten::") and kind not in _LEAVES
 
 
 def place_of_node(node: Node) -> Place | None:
@@ -93,14 +98,15 @@ def _operator(name: str) -> Any:
 
 def has_tag(node: Node, tag: torch.Tag) -> bool:
     """Whether torch says this of the operation."""
-    if not _may_have_tag(node.kind(), tag):
+    if not may_have_tag(node.kind(), tag):
         return False
     found = operator(node)
     return found is not None and tag in found.tags
 
 
 @cache
-def _may_have_tag(kind: str, tag: torch.Tag) -> bool:
+def may_have_tag(kind: str, tag: torch.Tag) -> bool:
+    """Whether torch says it of any operation of the kind."""
     return any(tag in one.tags for one in overloads(kind))
 
 
@@ -128,13 +134,9 @@ def constant_argument(node: Node, name: str) -> Any:
     return value.toIValue() if value is not None and value.node().kind() == "prim::Constant" else None
 
 
-def mutates(node: Node) -> bool:
-    """Whether the operation changes its first argument in place."""
-    return _mutates(node.kind())
-
-
 @cache
-def _mutates(kind: str) -> bool:
+def mutates(kind: str) -> bool:
+    """Whether operations of a kind change their first argument in place."""
     schemas = [one._schema for one in overloads(kind)]
     return any(_alias(schema, True) for schema in schemas) if schemas else kind.endswith("_")
 
@@ -165,7 +167,9 @@ def base(value: Value, surely: bool = False) -> Value:
         kind = node.kind()
         if kind == "prim::ListUnpack":
             value = node.input()
-        elif _mutates(kind) or (_views(kind) and not (kind in _MAY_COPY and _copies(node, value, surely))):
+        elif kind in _MAY_COPY and _copies(node, value, surely):
+            return value
+        elif _views(kind) or mutates(kind):
             value = node.inputsAt(0)
         else:
             return value

@@ -17,6 +17,7 @@ from kit.guards.graph import (
     computed_from,
     constant_argument,
     has_tag,
+    may_have_tag,
     mutates,
     overloads,
     place_of_node,
@@ -33,8 +34,8 @@ _RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
 
 def python_function(evidence: Evidence) -> Iterator[Finding]:
     """A torch.autograd.Function, which is recorded as a call back into Python."""
-    for node in evidence.example.nodes:
-        if node.kind() == "prim::PythonOp":
+    for kind, node in evidence.example.kinds:
+        if kind == "prim::PythonOp":
             yield function_of_python(node.pyname(), place_of_node(node))
 
 
@@ -51,8 +52,8 @@ def function_of_python(name: str, place: Place | None) -> Finding:
 
 def training_mode(evidence: Evidence) -> Iterator[Finding]:
     """Operations that were recorded as in training: dropout that drops, norms that use the batch."""
-    for node in evidence.example.nodes:
-        if _trains(node):
+    for kind, node in evidence.example.kinds:
+        if _may_train(kind) and _trains(node):
             name = _name(node)
             yield Finding(
                 "training-mode",
@@ -67,8 +68,9 @@ def training_mode(evidence: Evidence) -> Iterator[Finding]:
 
 def random_operation(evidence: Evidence) -> Iterator[Finding]:
     """Operations that draw random numbers."""
-    for node in evidence.example.nodes:
-        if has_tag(node, torch.Tag.nondeterministic_seeded) and not _trains(node) and _draws(node):
+    seeded = torch.Tag.nondeterministic_seeded
+    for kind, node in evidence.example.kinds:
+        if may_have_tag(kind, seeded) and has_tag(node, seeded) and not _trains(node) and _draws(node):
             name = _name(node)
             yield Finding(
                 "random",
@@ -133,8 +135,8 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
     values = [value.unique() for value in tensor_inputs(graph)]
     inputs = dict(zip(values, evidence.inputs, strict=False))
     state = dict(zip(values[len(inputs) :], evidence.example.state, strict=True))
-    for node in evidence.example.nodes:
-        if node.kind() == "prim::SetAttr":
+    for kind, node in evidence.example.kinds:
+        if kind == "prim::SetAttr":
             name = node.s("name")
             yield Finding(
                 "mutated-buffer",
@@ -143,7 +145,7 @@ def mutated(evidence: Evidence) -> Iterator[Finding]:
                 place_of_node(node),
                 name,
             )
-        if not mutates(node):
+        if not mutates(kind):
             continue
         target = base(node.inputsAt(0), surely=True)
         if target.unique() in inputs:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 
-from kit.guards.graph import Graph, Node, Value, base, blocks_of, has_tag, inputs_of, mutates, outputs_of
+from kit.guards.graph import (
+    Graph,
+    Node,
+    Value,
+    base,
+    blocks_of,
+    has_tag,
+    inputs_of,
+    may_have_blocks,
+    mutates,
+    outputs_of,
+    overloads,
+)
 
 _SIZES = frozenset(["aten::size", "aten::numel", "aten::len", "prim::shape", "aten::sym_size"])
 _LIKE_NAMES = """
@@ -50,14 +63,28 @@ class _Taint:
     shaped_wildly: bool = False
 
     def __or__(self, other: _Taint) -> _Taint:
-        if other is _CLEAN or other == self:
+        if other is self or other is _CLEAN:  # most are
+            return self
+        if self is _CLEAN:
+            return other
+        if self.covers(other):
             return self
         return _Taint(
-            self.data if other.data <= self.data else self.data | other.data,
-            self.sizes if other.sizes <= self.sizes else self.sizes | other.sizes,
+            self.data | other.data,
+            self.sizes | other.sizes,
             self.wild or other.wild,
             self.shaped or other.shaped,
             self.shaped_wildly or other.shaped_wildly,
+        )
+
+    def covers(self, other: _Taint) -> bool:
+        """Whether there is nothing in the other that is not in this one."""
+        return (
+            other.data <= self.data
+            and other.sizes <= self.sizes
+            and (self.wild or not other.wild)
+            and (self.shaped or not other.shaped)
+            and (self.shaped_wildly or not other.shaped_wildly)
         )
 
 
@@ -74,6 +101,8 @@ class Tracer:
         self._graph = graph
         self._taints = {unique: _Taint(frozenset([name]), shaped=True) for unique, name in names.items()}
         self._written: dict[int, _Taint] = {}
+        # What is asked of a value's type is asked once, for it costs as much as all else.
+        self._numbers = {value.unique() for value in graph.inputs() if _is_number(value)}
         self._done: dict[tuple[int, ...], tuple[Node | None, int]] = {}
 
     def origins(self, values: Iterable[Value]) -> Origins:
@@ -111,21 +140,58 @@ class Tracer:
             self._done[where] = (new[1] if len(new) > 1 else last, done + len(new) - 1)
 
     def _look(self, node: Node, where: tuple[int, ...]) -> None:
-        if node.kind() in _SOURCES:
+        kind = node.kind()
+        if kind in _SOURCES:
             return
         inputs = inputs_of(node)
         taints = [self._taint(value) for value in inputs]
-        for number, block in enumerate(blocks_of(node)):
-            self._look_into(block, (*where, number))
-            taints += [self._taint(value) for value in block.outputs()]
-        if all(taint is _CLEAN for taint in taints):
+        if may_have_blocks(kind):
+            for number, block in enumerate(blocks_of(node)):
+                self._look_into(block, (*where, number))
+                taints += [self._taint(value) for value in block.outputs()]
+        tainted = {id(taint): taint for taint in taints if taint is not _CLEAN}
+        if not tainted:
             return  # most nodes, and so is what they give
-        result = _combined(node, taints)
+        result = self._combined(node, kind, inputs, taints, tainted.values())
         for value in outputs_of(node):
-            self._taints[value.unique()] = result
-        if inputs and mutates(node):
+            unique = value.unique()
+            self._taints[unique] = result
+            if _may_give_number(kind) and _is_number(value):
+                self._numbers.add(unique)
+        if inputs and mutates(kind):
             target = base(inputs[0]).unique()
             self._written[target] = self._written.get(target, _CLEAN) | result
+
+    def _combined(
+        self, node: Node, kind: str, inputs: list[Value], taints: list[_Taint], tainted: Iterable[_Taint]
+    ) -> _Taint:
+        """What the outputs of a node depend on, given what its inputs do; tainted: each that is not clean."""
+        if kind in _SIZES:
+            of = taints[0]
+            return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=of.shaped_wildly)
+        total = _CLEAN
+        for taint in tainted:
+            total |= taint
+        if kind in _LIKE:
+            values = _CLEAN
+            for taint in taints[1:]:
+                values |= taint
+            of = taints[0]
+            total = _Taint(values.data, values.sizes, values.wild, of.shaped, of.shaped_wildly) | values
+        numbers = [
+            taint
+            for value, taint in zip(inputs, taints, strict=False)
+            if taint is not _CLEAN and value.unique() in self._numbers
+        ]
+        shaped = total.shaped or any(taint.sizes or taint.data for taint in numbers)
+        wildly = (
+            total.shaped_wildly
+            or any(taint.data or taint.wild for taint in numbers)
+            or (bool(total.data) and has_tag(node, torch.Tag.dynamic_output_shape) and _selects(node))
+        )
+        if (shaped, wildly) == (total.shaped, total.shaped_wildly):
+            return total  # of which there are few: that saves making as many as there are nodes
+        return _Taint(total.data, total.sizes, total.wild, shaped, wildly)
 
     def _taint(self, value: Value) -> _Taint:
         taint = self._taints.get(value.unique(), _CLEAN)
@@ -144,35 +210,11 @@ def _since(block: Any, last: Node | None) -> Iterator[Node]:
         node = node.prev()
 
 
-def _combined(node: Node, taints: list[_Taint]) -> _Taint:
-    """What the outputs of a node depend on, given what its inputs do."""
-    kind = node.kind()
-    if kind in _SIZES:
-        of = taints[0]
-        return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=of.shaped_wildly)
-    total = _CLEAN
-    for taint in taints:
-        total |= taint
-    if kind in _LIKE:
-        values = _CLEAN
-        for taint in taints[1:]:
-            values |= taint
-        shaped = (taints[0].shaped, taints[0].shaped_wildly)
-        total = _Taint(values.data, values.sizes, values.wild, *shaped) | values
-    numbers = [
-        taint
-        for value, taint in zip(inputs_of(node), taints, strict=False)
-        if taint is not _CLEAN and _is_number(value)
-    ]
-    return _Taint(
-        total.data,
-        total.sizes,
-        total.wild,
-        total.shaped or any(taint.sizes or taint.data for taint in numbers),
-        total.shaped_wildly
-        or any(taint.data or taint.wild for taint in numbers)
-        or (bool(total.data) and has_tag(node, torch.Tag.dynamic_output_shape) and _selects(node)),
-    )
+@cache
+def _may_give_number(kind: str) -> bool:
+    """Whether operations of a kind may give something else than tensors."""
+    returned = [one.type.kind() for overload in overloads(kind) for one in overload._schema.returns]
+    return not returned or any(one != "TensorType" for one in returned)
 
 
 def _is_number(value: Value) -> bool:

@@ -171,7 +171,8 @@ class Recorder:
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
         if (word == "unseen" or not origins.constant) and not _is_printed(place):
-            self.events.append(Event(word, plain, place, origins, term, _callers(frame), number))
+            callers = known.callers if known is not None else _callers(frame)
+            self.events.append(Event(word, plain, place, origins, term, callers, number))
         return outcome
 
     def _told(self, word: str, tensor: Tensor) -> bool:
