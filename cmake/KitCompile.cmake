@@ -16,3 +16,8 @@ if(KIT_SANITIZE)
   )
   target_link_options(kit_compile INTERFACE "-fsanitize=${KIT_SANITIZE}")
 endif()
+
+# Lets KIT_UNITY compile a target as one file: most of the time goes into headers that all its files include.
+function(kit_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${KIT_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+endfunction()

@@ -24,7 +24,7 @@ namespace kit::predictor {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* bench_footer =
     "What is measured, in this order:\n"
     "  start       in fresh processes, with the files in the page cache: exec to main, the check of the "
     "archive, the\n"
@@ -154,7 +154,7 @@ void run_bench(const BenchOptions& options) {
 void add_bench(CLI::App& app, Action& action) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand("bench", "Measure start, latency, throughput and memory");
-  command->footer(footer);
+  command->footer(bench_footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
   command
       ->add_option("--engine", options->engine,

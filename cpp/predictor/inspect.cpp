@@ -17,7 +17,7 @@ namespace kit::predictor {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* inspect_footer =
     "The archive is checked against its manifest, member by member. The model is not loaded, unless its\n"
     "graph is asked for: as it was traced, after its weights were folded in (frozen), or as it is executed\n"
     "once it has run (optimized); or unless golden cases are to be run for a report of what torch fuses.\n"
@@ -158,7 +158,7 @@ void add_inspect(CLI::App& app, Action& action) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command =
       app.add_subcommand("inspect", "Show what an archive holds, and what the compiler makes of it");
-  command->footer(footer);
+  command->footer(inspect_footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
   command->add_flag("--json", options->json,
                     "Print JSON: the manifest as it is stored, or what else is asked for");

@@ -16,7 +16,7 @@ std::string plural(std::int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-std::string brief(double value) {
+std::string three_digits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
@@ -44,15 +44,15 @@ std::string table(const Outcome& outcome, bool several) {
   for (const OutputResult& result : outcome.report.results) {
     const Difference& difference = result.difference;
     text += pad(std::to_string(result.case_index), 4) + "  " + pad(result.output, width) + "  " +
-            pad(brief(difference.max_abs), 12) + "  " + pad(brief(difference.max_rel), 12) + "  " +
-            verdict(difference) + "\n";
+            pad(three_digits(difference.max_abs), 12) + "  " + pad(three_digits(difference.max_rel), 12) +
+            "  " + verdict(difference) + "\n";
   }
   text += title(outcome, several) + ": " + plural(outcome.report.cases, "case") + ", ";
   if (outcome.report.passed() && outcome.report.bit_equal()) {
     text += "all outputs bit-equal to eager";
   } else {
     text += std::string(outcome.report.passed() ? "all outputs within tolerance" : "outputs DIFFER") +
-            ", largest absolute difference " + brief(outcome.report.max_abs());
+            ", largest absolute difference " + three_digits(outcome.report.max_abs());
   }
   const std::string how = outcome.configuration.str();
   text += (how.empty() ? "" : " (" + how + ")") + std::string("\n");

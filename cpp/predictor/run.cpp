@@ -34,7 +34,7 @@ namespace kit::predictor {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* run_footer =
     "The formats are csv, jsonl, npy and safetensors, told by the extensions of the files. A pipe has none:\n"
     "name the format of the input with --format. Predictions on standard output have the input's format.\n"
     "Rows are read, predicted and written in batches, so a file may be larger than the memory.\n"
@@ -203,7 +203,7 @@ void run(const RunOptions& options) {
 void add_run(CLI::App& app, Action& action) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Predict for the inputs in a file or a pipe");
-  command->footer(footer);
+  command->footer(run_footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
   command->add_option("-i,--input", options->input, "Where the inputs are; - is standard input")
       ->required()

@@ -22,7 +22,7 @@ namespace kit::predictor {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* verify_footer =
     "Every archive carries golden cases: inputs, and the outputs that the eager model gave for them. They "
     "are\n"
     "predicted again here and compared. Equal bits are best; the tolerances of the archive are the limit.\n"
@@ -172,7 +172,7 @@ void replay_all(const VerifyOptions& options) {
 void add_verify(CLI::App& app, Action& action) {
   auto options = std::make_shared<VerifyOptions>();
   CLI::App* command = app.add_subcommand("verify", "Replay the golden cases and compare");
-  command->footer(footer);
+  command->footer(verify_footer);
   command->add_option("MODEL", options->model, "The archive, model.pt")->required()->type_name("");
   CLI::Option* engine = command
                             ->add_option("--engine", options->engine,

@@ -15,7 +15,7 @@ using fields::member;
 using fields::object;
 using fields::text;
 
-constexpr std::uint64_t alignment = 64;
+constexpr std::uint64_t constant_alignment = 64;
 
 /// Finds what a program names among what the manifest lists.
 class Reader {
@@ -63,9 +63,9 @@ class Reader {
         static_cast<std::uint64_t>(count(member(value, "offset", what), "'offset' of " + what)),
         static_cast<std::uint64_t>(count(member(value, "size", what), "'size' of " + what))};
     const std::uint64_t all = size_of(constant.member, what);
-    if (constant.offset % alignment != 0)
+    if (constant.offset % constant_alignment != 0)
       throw Fault(what + " starts at " + std::to_string(constant.offset) + ", no multiple of " +
-                  std::to_string(alignment));
+                  std::to_string(constant_alignment));
     if (constant.offset > all || constant.size > all - constant.offset)
       throw Fault(what + " ends beyond '" + constant.member + "'");
     return constant;

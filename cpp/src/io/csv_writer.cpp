@@ -9,7 +9,7 @@ namespace kit::io {
 
 namespace {
 
-constexpr const char* remedy = "; write .jsonl, .npy or .safetensors";
+constexpr const char* other_formats = "; write .jsonl, .npy or .safetensors";
 
 /// A name as a field: quoted where a comma, a quote or a line end would break the row.
 std::string field(const std::string& name) {
@@ -47,7 +47,7 @@ void CsvWriter::write_header(const std::vector<Tensor>& outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (is_complex(outputs[i].dtype()))
       throw Error(ErrorCode::input,
-                  "CSV cannot hold output '" + names_[i] + "' " + outputs[i].str() + remedy);
+                  "CSV cannot hold output '" + names_[i] + "' " + outputs[i].str() + other_formats);
     columns_.push_back(row_elements(outputs[i].shape(), "output '" + names_[i] + "'"));
     for (const std::string& name : column_names(names_[i], columns_.back()))
       header += (header.empty() ? "" : ",") + field(name);
