@@ -123,9 +123,9 @@ def test_neither_inputs_nor_outputs_are_copied(tmp_path: Path) -> None:
 
 
 def test_other_python_threads_run_meanwhile(tmp_path: Path) -> None:
-    kit.export(lambda x: x @ x @ x @ x @ x @ x, torch.ones(1500, 1500), tmp_path / "model.pt", cases=1)
+    kit.export(lambda x: x @ x @ x @ x @ x @ x, torch.ones(1000, 1000), tmp_path / "model.pt", cases=1)
     model = kit.load(tmp_path / "model.pt")
-    x = torch.ones(1500, 1500)
+    x = torch.ones(1000, 1000)
     spans: list[tuple[float, float]] = []
 
     def predict() -> None:
