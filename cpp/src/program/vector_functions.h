@@ -48,7 +48,8 @@ inline FloatVector exp(FloatVector x) noexcept {
   using Integers = std::int32_t __attribute__((vector_size(vector_bytes)));
   // Added to a number it leaves the nearest integer in the last digits.
   constexpr float integers = 0x1.8p23F;
-  // ln 2, of which the first part has so few digits that n times it is exact.
+  // ln 2, of which the first part has so few digits that n times it is exact: the reduction of Cody and
+  // Waite, with the parts that Cephes has.
   constexpr float ln2_high = 0.693359375F, ln2_low = -0.000212194442F;
   const FloatVector limited = at_least(at_most(x, 100.0F), -110.0F);
   const FloatVector shifted = multiply_add(limited, all(1.44269504F), all(integers));
