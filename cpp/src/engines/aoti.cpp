@@ -50,9 +50,17 @@ class Gate {
   std::counting_semaphore<> places_;
 };
 
+/// Held while a package is loaded or unloaded: when several threads do so on a busy machine, torch's loader
+/// now and then mixes up what it reads, or ends the process.
+std::mutex& loading() {
+  static auto* const mutex = new std::mutex;  // models may be destroyed after what is static
+  return *mutex;
+}
+
 /// The loader reads all that it needs while it is made.
 std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
   try {
+    const std::lock_guard lock(loading());
     const PackageFolder folder(archive.member(member), archive.manifest()->digest(member));
     return std::make_unique<Loader>(folder.path(), "model", false, most_calls_at_once(),
                                     device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
@@ -71,6 +79,14 @@ class Aoti final : public Program {
  public:
   Aoti(const Archive& archive, const std::string& member, at::Device device, std::optional<int> threads)
       : device_(device), threads_(threads), loader_(load_package(archive, member, device)) {}
+
+  Aoti(const Aoti&) = delete;
+  Aoti& operator=(const Aoti&) = delete;
+
+  ~Aoti() override {
+    const std::lock_guard lock(loading());
+    loader_.reset();
+  }
 
   std::vector<std::string> input_names() const override { return {}; }
 

@@ -84,7 +84,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {_compiler()}"
-    return build_cache.cached(f"{ENGINE} 2 {target} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 3 {target} {weights} {versions} {digest}", make)
 
 
 def _check_target(target: str) -> None:

@@ -54,14 +54,15 @@ def flag_of_each_call(folder: Path) -> Iterator[None]:
 
 
 def _write_header(folder: Path) -> None:
-    """The header of torch's that has the variable, with one for each thread instead."""
+    """The header of torch's that has the variable, with one for each thread instead. It is the library's own:
+    an inline one would be shared with all libraries of the process that have one of its name."""
     text = (Path(torch.__file__).parent / "include" / _HEADER).read_text(encoding="utf-8")
     if text.count(_DECLARATION) != 1:
         raise unexpected(f"{_HEADER} has no variable {_NAME}")
     path = folder / INCLUDE / _HEADER
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        text.replace(_DECLARATION, _DECLARATION.replace("inline", "inline thread_local")), "utf-8"
+        text.replace(_DECLARATION, _DECLARATION.replace("inline", "static thread_local")), "utf-8"
     )
 
 
