@@ -81,9 +81,14 @@ def test_a_start_in_c_is_checked_and_compared(native_mlp: Path, predictor_path: 
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [way["name"] for way in found["ways"]] == ["predictor run", "ONNX Runtime (C)"]
+    names = ["predictor run", "C program with the extracted one", "ONNX Runtime (C)"]
+    assert [way["name"] for way in found["ways"]] == names
     assert found["runs"] == 2
-    assert found["ratios"][0]["median"] > 0
+    assert [(one["kit"], one["over"]) for one in found["ratios"]] == [
+        (names[0], names[2]),
+        (names[0], names[1]),
+        (names[1], names[2]),
+    ]
 
 
 def test_a_large_file_has_the_rows_of_the_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
