@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from kit.programs.inductor import replaced
+
 aten = torch.ops.aten
 
 # How a template walks over the rows of a block of the product, and how it is to walk.
@@ -108,11 +110,8 @@ def _single_column(node: torch.fx.Node) -> tuple[Any, tuple[Any, tuple[Any, ...]
 @contextmanager
 def _known_caches() -> Iterator[None]:
     original = torch.cpu.get_capabilities
-    setattr(torch.cpu, "get_capabilities", lambda: {**original(), **_CACHES})  # noqa: B010
-    try:
+    with replaced(torch.cpu, "get_capabilities", lambda: {**original(), **_CACHES}):
         yield
-    finally:
-        setattr(torch.cpu, "get_capabilities", original)  # noqa: B010
 
 
 @contextmanager
@@ -190,12 +189,9 @@ def _equal_heights() -> Iterator[None]:
     """
     from torch._inductor.codegen.cpp_micro_gemm import CppMicroGemmFP32Vec
 
-    before = CppMicroGemmFP32Vec.TEMPLATE_ENTRY
-    setattr(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", _WALK.sub(_EVEN_WALK, before))  # noqa: B010
-    try:
+    even = _WALK.sub(_EVEN_WALK, CppMicroGemmFP32Vec.TEMPLATE_ENTRY)
+    with replaced(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", even):
         yield
-    finally:
-        setattr(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", before)  # noqa: B010
 
 
 def _purpose(config: Any) -> tuple[Any, ...]:
