@@ -22,6 +22,7 @@ void bind_graph(py::module_& module);
 void bind_bisect(py::module_& module);
 void bind_programs(py::module_& module);
 void bind_bench(py::module_& module);
+void bind_stack_notes(py::module_& module);
 
 /// Whether the object is a torch.Tensor.
 bool is_python_tensor(py::handle object);

@@ -13,4 +13,5 @@ PYBIND11_MODULE(_native, module) {
   kit::bind_bisect(module);
   kit::bind_programs(module);
   kit::bind_bench(module);
+  kit::bind_stack_notes(module);
 }

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
+from kit.binding import native
 from kit.eager import Eager
 from kit.guards.evidence import Trace
 from kit.guards.graph import Graph
 from kit.guards.recorder import Recorder
-from kit.programs.calls import short_calls
 from kit.programs.torchscript import flat_module, nested_call, trace_module, tracing
 
 # Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
@@ -84,7 +84,7 @@ def _flat_graph(
     versions = [tensor._version for tensor in copies]
     inputs = (*copies, *state)
     try:
-        with short_calls():
+        with native.StackNotes():
             graph = torch._C._create_graph_by_tracing(call, inputs, _unnamed, True, False, None, [])[0]
     finally:
         changed = eager.restore_buffers()

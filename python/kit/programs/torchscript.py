@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
+from kit.binding import native
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.guards.operations import function_of_python
@@ -86,9 +87,10 @@ def _function_of_python(error: BaseException) -> str | None:
 def trace_module(module: nn.Module, examples: Mapping[str, Sequence[Tensor]]) -> torch.jit.ScriptModule:
     """The methods of a module, each recorded on copies of its example."""
     given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
-    return torch.jit.trace_module(  # type: ignore[no-any-return, no-untyped-call]
-        module, given, check_trace=False, _store_inputs=False
-    )
+    with native.StackNotes():
+        return torch.jit.trace_module(  # type: ignore[no-any-return, no-untyped-call]
+            module, given, check_trace=False, _store_inputs=False
+        )
 
 
 def _traced(module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str) -> torch.jit.ScriptModule:
