@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -14,6 +14,7 @@ from kit.errors import TraceError, UsageError
 from kit.manifest import ALIGNMENT, ConstantInfo, ProgramInfo, ProgramMethod
 from kit.programs import aoti, native
 from kit.programs.inductor import LEVELS
+from kit.programs.parts import find_parts, without
 from kit.prove import Prepared
 
 FOLDER = "extra/kit/programs"
@@ -108,7 +109,7 @@ def _add(
     result: Compiled, engine: str, target: str, methods: Sequence[Prepared], storages: _Storages
 ) -> None:
     members: dict[str, bytes] = {}
-    constants: dict[str, Sequence[bytes]] = {}
+    constants: dict[str, tuple[ConstantInfo, ...]] = {}
     folder = f"{FOLDER}/{engine}-{target.replace(':', '-')}"
     for one in methods:
         eager, cases = one.model.eager, [case.inputs for case in one.cases]
@@ -121,14 +122,13 @@ def _add(
             done = native.compile_method(one.name, eager, one.model.signature, cases, target)
             member = f"{folder}/{one.name}.so"
             members[member] = done.library
-            constants[one.name] = done.constants
+            constants[one.name] = tuple(map(storages.place, done.constants))
         else:
             member = f"{folder}/{one.name}.pt2"
-            members[member] = aoti.compile_method(eager, one.model.signature, cases, target)
-            constants[one.name] = ()
+            package = aoti.compile_method(eager, one.model.signature, cases, target)
+            members[member], constants[one.name] = storages.cut(package, aoti.alignment(target))
     made = {
-        name: ProgramMethod(member, tuple(map(storages.place, constants[name])))
-        for name, member in zip(constants, members, strict=True)
+        name: ProgramMethod(member, constants[name]) for name, member in zip(constants, members, strict=True)
     }
     version = torch.__version__.partition("+")[0]
     verified = not binding.obstacle_here(engine, target, version)
@@ -141,6 +141,7 @@ class _Storages:
 
     def __init__(self, members: Mapping[str, bytes | memoryview]) -> None:
         self.blob = bytearray()
+        self._members = members
         self._known = {
             _digest(data): ConstantInfo(name, 0, len(data))
             for name, data in sorted(members.items(), reverse=True)
@@ -155,6 +156,18 @@ class _Storages:
             self._known[digest] = ConstantInfo(CONSTANTS, len(self.blob), len(constant))
             self.blob += constant
         return self._known[digest]
+
+    def cut(self, package: bytes, step: int) -> tuple[bytes, tuple[ConstantInfo, ...]]:
+        """A package without the constants that are here already, and these with where they belong in it.
+
+        step: the alignment of constants in its shared object.
+        """
+        held = {**self._members, CONSTANTS: bytes(self.blob)}
+        places = list(self._known.values())
+        known = [memoryview(held[one.member])[one.offset : one.offset + one.size] for one in places]
+        found = list(find_parts(package, known, step))
+        rest = without(package, [(at, len(known[index])) for at, index in found])
+        return rest, tuple(replace(places[index], at=at) for at, index in found)
 
 
 def _digest(data: bytes | memoryview) -> bytes:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from kit.archive import Archive
 from kit.binding import native as binding
 from kit.errors import UnavailableError, UsageError
-from kit.manifest import ALIGNMENT, Manifest, ProgramInfo, ProgramMethod
+from kit.manifest import ALIGNMENT, ConstantInfo, Manifest, ProgramInfo, ProgramMethod
 from kit.method import FORWARD
 from kit.programs.compiler import header_folder
+from kit.programs.parts import put_back
 from kit.writing import check_destination, replacing
 
 HEADER = "kit_program.h"
@@ -54,7 +55,7 @@ def extract(
     if program == "native":
         _write(path, _with_constants(opened, held), 0o777)
     else:
-        _write(path, [opened.member(held.member)])
+        _write(path, _package(opened, held))
     if header:
         _write(header_path, [(header_folder() / "kit" / "program.h").read_bytes()])
     return found.target
@@ -135,6 +136,16 @@ def _with_constants(archive: Archive, held: ProgramMethod) -> Iterator[bytes | m
     yield struct.pack("<Q", checksum) + _MARK
 
 
+def _package(archive: Archive, held: ProgramMethod) -> Iterator[memoryview]:
+    """A package with the constants that the archive keeps elsewhere."""
+    parts = [(one.at, _constant(archive, one)) for one in held.constants if one.at is not None]
+    return put_back(memoryview(archive.member(held.member)), parts)
+
+
+def _constant(archive: Archive, constant: ConstantInfo) -> memoryview:
+    return memoryview(archive.member(constant.member))[constant.offset : constant.offset + constant.size]
+
+
 def _parts(archive: Archive, held: ProgramMethod) -> Iterator[bytes | memoryview]:
     library = archive.member(held.member)
     yield library
@@ -142,7 +153,7 @@ def _parts(archive: Archive, held: ProgramMethod) -> Iterator[bytes | memoryview
     for constant in held.constants:
         padding = -end % ALIGNMENT
         yield bytes(padding)
-        yield archive.member(constant.member)[constant.offset : constant.offset + constant.size]
+        yield _constant(archive, constant)
         places += [end + padding, constant.size]
         end += padding + constant.size
     yield struct.pack(f"<{len(places) + 1}Q", *places, len(held.constants))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kit.compare import Tolerance
@@ -27,11 +27,19 @@ _HOLDERS = {"native": "library", "aoti": "package"}  # the key that names the me
 
 @dataclass(frozen=True)
 class ConstantInfo:
-    """One constant of a native program: `size` bytes of a member, from `offset` on."""
+    """One constant of a compiled program: `size` bytes of a member, from `offset` on.
+
+    at: where it belongs in the package of an aoti program, in bytes; None for a native program.
+    """
 
     member: str
     offset: int
     size: int
+    at: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The constant as JSON values."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,8 @@ class ProgramMethod:
     """One method of a compiled program.
 
     member: the shared object of a native program, the package of an aoti program.
-    constants: those of a native program, in its order; none for aoti, whose package holds them.
+    constants: those of a native program, in its order; of an aoti program those which the member lacks, in
+        the order of where they belong in the package.
     """
 
     member: str
@@ -69,8 +78,9 @@ class ProgramInfo:
         return {**named, "verified": self.verified, **({"methods": methods} if methods else {})}
 
     def _method_to_dict(self, method: ProgramMethod) -> dict[str, Any]:
-        constants = {"constants": [vars(constant) for constant in method.constants]}
-        return {_HOLDERS[self.engine]: method.member, **(constants if self.engine == "native" else {})}
+        constants = [constant.to_dict() for constant in method.constants]
+        given = {"constants": constants} if constants or self.engine == "native" else {}
+        return {_HOLDERS[self.engine]: method.member, **given}
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,9 @@ def _read_program(root: Any) -> ProgramInfo:
     methods = {}
     for name, entry in (get(root, "methods", dict, what) if "methods" in root else {}).items():
         of = f"the method '{name}' of {what}"
-        constants = each(entry, "constants", _read_constant, of) if engine == "native" else ()
+        native = engine == "native"
+        read = _read_constant if native else _read_part
+        constants = each(entry, "constants", read, of) if native or "constants" in entry else ()
         methods[name] = ProgramMethod(text(entry, _HOLDERS[engine], of), constants)
     if "methods" in root and not methods:
         raise Fault(f"{what} has no methods")
@@ -201,6 +213,10 @@ def _read_program(root: Any) -> ProgramInfo:
 def _read_constant(root: Any) -> ConstantInfo:
     offset, size = count(root, "offset", "a constant"), count(root, "size", "a constant")
     return ConstantInfo(text(root, "member", "a constant"), offset, size)
+
+
+def _read_part(root: Any) -> ConstantInfo:
+    return replace(_read_constant(root), at=count(root, "at", "a constant"))
 
 
 def _check_programs(
@@ -219,6 +235,7 @@ def _check_programs(
                 raise Fault(f"{what} is in '{method.member}', which is not among the members")
             for constant in method.constants:
                 _check_constant(constant, sizes, what)
+            _check_places(method, sizes[method.member], what)
 
 
 def _check_constant(constant: ConstantInfo, sizes: Mapping[str, int], what: str) -> None:
@@ -228,6 +245,19 @@ def _check_constant(constant: ConstantInfo, sizes: Mapping[str, int], what: str)
         raise Fault(f"a constant of {what} starts at {constant.offset}, no multiple of {ALIGNMENT}")
     if constant.offset + constant.size > sizes[constant.member]:
         raise Fault(f"a constant of {what} ends beyond '{constant.member}'")
+
+
+def _check_places(method: ProgramMethod, size: int, what: str) -> None:
+    """size: of the package without its constants."""
+    end = constants = 0
+    for constant in method.constants:
+        if constant.at is None:
+            continue
+        if constant.at < end:
+            raise Fault(f"a constant of {what} belongs at {constant.at}, within the one before it")
+        if constant.at > size + constants:
+            raise Fault(f"a constant of {what} belongs at {constant.at}, beyond the end of the package")
+        end, constants = constant.at + constant.size, constants + constant.size
 
 
 def _read_member(root: Any) -> MemberInfo:

@@ -68,6 +68,10 @@ TEST(Manifest, CompiledProgramsSayWhatHoldsThem) {
   EXPECT_EQ(forward.constants[1].size, 36U);
   EXPECT_EQ(manifest.programs[2].methods.at("forward").member,
             "extra/kit/programs/aoti-cuda-sm_90/forward.pt2");
+  const std::vector<ConstantInfo>& parts = manifest.programs[2].methods.at("forward").constants;
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].at, 640U);
+  EXPECT_EQ(parts[1].at, 7096U);
   EXPECT_FALSE(manifest.programs[2].verified);
 }
 
@@ -77,6 +81,10 @@ TEST(Manifest, SaysWhatIsWrongWithAProgram) {
       {"program_constant_not_aligned", "starts at 32, no multiple of 64"},
       {"program_constant_beyond_its_member", "ends beyond 'extra/kit/programs/constants.bin'"},
       {"program_constant_overflows", "ends beyond 'extra/kit/programs/constants.bin'"},
+      {"program_part_within_another", "belongs at 735, within the one before it"},
+      {"program_part_beyond_the_package", "belongs at 7097, beyond the end of the package"},
+      {"program_part_without_a_place", "has no 'at'"},
+      {"program_part_beyond_its_member", "ends beyond 'data/0'"},
       {"program_method_not_declared",
        "the method 'encode' of the native program for x86-64-v3 is none of the model's"},
       {"program_library_is_the_manifest", "is in 'extra/kit/manifest.json', which is not among the members"}};

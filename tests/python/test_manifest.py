@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ BEYOND_A_SCHEMA = {
     "program_library_is_the_manifest",
     "program_method_not_declared",
     "program_package_is_no_member",
+    "program_part_beyond_its_member",
+    "program_part_beyond_the_package",
+    "program_part_within_another",
     "program_twice",
     "tolerance_overflows",
 }
@@ -147,7 +151,8 @@ def test_compiled_programs_say_what_holds_them() -> None:
     constants = (ConstantInfo("data/0", 0, 96), ConstantInfo("extra/kit/programs/constants.bin", 64, 36))
     library = ProgramMethod("extra/kit/programs/native-x86-64-v3/forward.so", constants)
     assert native == ProgramInfo("native", "x86-64-v3", "2.13.0", True, {"forward": library})
-    package = ProgramMethod("extra/kit/programs/aoti-cuda-sm_90/forward.pt2")
+    parts = (replace(constants[0], at=640), replace(constants[1], at=7096))
+    package = ProgramMethod("extra/kit/programs/aoti-cuda-sm_90/forward.pt2", parts)
     assert aoti == ProgramInfo("aoti", "cuda:sm_90", "2.13.0", False, {"forward": package})
     assert (unverified.target, unverified.verified) == ("x86-64-v4", False)
     assert manifest.to_dict()["programs"] == json.loads(manifest.to_json())["programs"]
@@ -160,6 +165,9 @@ def test_compiled_programs_say_what_holds_them() -> None:
         ("program_twice", "the program 'native for x86-64-v3' is listed twice"),
         ("program_constant_not_aligned", "starts at 32, no multiple of 64"),
         ("program_constant_beyond_its_member", "ends beyond 'extra/kit/programs/constants.bin'"),
+        ("program_part_within_another", "belongs at 735, within the one before it"),
+        ("program_part_beyond_the_package", "belongs at 7097, beyond the end of the package"),
+        ("program_part_beyond_its_member", "ends beyond 'data/0'"),
         ("program_method_not_declared", "the method 'encode' of the native program for x86-64-v3 is none of"),
     ],
 )

@@ -16,17 +16,20 @@ namespace kit {
 /// The archive format that this version of kit writes, and the newest that it reads.
 inline constexpr std::int64_t archive_format = 1;
 
-/// One constant of a native program: a part of a member.
+/// One constant of a compiled program: a part of a member.
 struct ConstantInfo {
   std::string member;
   std::uint64_t offset = 0;  ///< in bytes, a multiple of 64
   std::uint64_t size = 0;    ///< in bytes
+  std::uint64_t at = 0;      ///< where it belongs in the package of an aoti program, in bytes
 };
 
 /// What holds one method of a compiled program.
 struct ProgramMethod {
   std::string member;  ///< the shared object of a native program, the package of an aoti program
-  std::vector<ConstantInfo> constants;  ///< of a native program, in its order
+  /// Those of a native program, in its order; of an aoti program those which the member lacks, in the order
+  /// of where they belong in the package.
+  std::vector<ConstantInfo> constants;
 };
 
 /// One executable form of the model inside the archive.

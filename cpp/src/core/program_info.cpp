@@ -50,11 +50,29 @@ class Reader {
     if (std::none_of(methods_.begin(), methods_.end(), [&](const Method& one) { return one.name == name; }))
       throw Fault(what + " is none of the model's");
     ProgramMethod method{text(value, native ? "library" : "package", what), {}};
-    size_of(method.member, what);
-    if (!native) return method;
-    for (const Json& entry : array(value, "constants", what))
-      method.constants.push_back(constant(entry, "a constant of " + what));
+    std::uint64_t size = size_of(method.member, what);
+    if (!native && !value.contains("constants")) return method;
+    std::uint64_t end = 0;
+    for (const Json& entry : array(value, "constants", what)) {
+      ConstantInfo one = constant(entry, "a constant of " + what);
+      if (!native) {
+        one.at = place(entry, end, size, "a constant of " + what);
+        end = one.at + one.size;
+        size += one.size;
+      }
+      method.constants.push_back(std::move(one));
+    }
     return method;
+  }
+
+  /// end: of the constant before it in the package. size: of the package with the constants before it.
+  static std::uint64_t place(const Json& value, std::uint64_t end, std::uint64_t size,
+                             const std::string& what) {
+    const auto at = static_cast<std::uint64_t>(count(member(value, "at", what), "'at' of " + what));
+    if (at < end) throw Fault(what + " belongs at " + std::to_string(at) + ", within the one before it");
+    if (at > size)
+      throw Fault(what + " belongs at " + std::to_string(at) + ", beyond the end of the package");
+    return at;
   }
 
   ConstantInfo constant(const Json& value, const std::string& what) const {
@@ -96,6 +114,16 @@ std::vector<ProgramInfo> read_programs(const Json& manifest, const std::vector<M
   }
   if (programs.empty()) throw Fault("there is no program");
   return programs;
+}
+
+std::string contents_of(const Manifest& manifest, const ProgramMethod& method) {
+  std::string text = manifest.digest(method.member) + "\n";
+  for (const ConstantInfo& one : method.constants) {
+    text += manifest.digest(one.member);
+    for (const std::uint64_t number : {one.offset, one.size, one.at}) text += " " + std::to_string(number);
+    text += "\n";
+  }
+  return text;
 }
 
 }  // namespace kit

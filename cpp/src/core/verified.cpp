@@ -11,6 +11,7 @@
 #include <span>
 
 #include "core/cases.h"
+#include "core/program_info.h"
 #include "core/sha256.h"
 
 namespace kit {
@@ -30,10 +31,8 @@ fs::path folder() {
 /// The digest of all that decides whether the method reproduces its cases.
 std::string name_of(const Archive& archive, const ProgramInfo& program, const std::string& method) {
   const Manifest& manifest = *archive.manifest();
-  const ProgramMethod& compiled = program.methods.at(method);
-  std::string text = manifest.digest(compiled.member) + "\n" + manifest.digest(cases_member(method)) + "\n";
-  for (const ConstantInfo& constant : compiled.constants)
-    text += manifest.digest(constant.member) + " " + std::to_string(constant.offset) + "\n";
+  const std::string text =
+      contents_of(manifest, program.methods.at(method)) + manifest.digest(cases_member(method)) + "\n";
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 

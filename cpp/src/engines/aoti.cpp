@@ -13,6 +13,7 @@
 
 #include <kit/torch.h>
 
+#include "core/program_info.h"
 #include "engines/aoti_weights.h"
 #include "engines/package_folder.h"
 #include "engines/program.h"
@@ -57,11 +58,27 @@ std::mutex& loading() {
   return *mutex;
 }
 
+/// The package with the constants that the archive keeps elsewhere.
+ByteReader::Pieces pieces_of(const Archive& archive, const ProgramMethod& method) {
+  std::span<const std::byte> rest = archive.member(method.member);
+  ByteReader::Pieces pieces;
+  std::uint64_t end = 0;
+  for (const ConstantInfo& constant : method.constants) {
+    const std::size_t before = constant.at - end;
+    pieces.push_back(rest.first(before));
+    pieces.push_back(archive.member(constant.member).subspan(constant.offset, constant.size));
+    rest = rest.subspan(before);
+    end = constant.at + constant.size;
+  }
+  pieces.push_back(rest);
+  return pieces;
+}
+
 /// The loader reads all that it needs while it is made.
-std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& member, at::Device device) {
+std::unique_ptr<Loader> load_package(const Archive& archive, const ProgramMethod& method, at::Device device) {
   try {
     const std::lock_guard lock(loading());
-    const PackageFolder folder(archive.member(member), archive.manifest()->digest(member));
+    const PackageFolder folder(pieces_of(archive, method), contents_of(*archive.manifest(), method));
     return std::make_unique<Loader>(folder.path(), "model", false, most_calls_at_once(),
                                     device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
   } catch (const Error&) {
@@ -69,7 +86,7 @@ std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& 
   } catch (const std::exception& error) {
     throw Error(
         ErrorCode::unavailable,
-        archive.path() + ": libtorch cannot load " + member + ": " + summary(error) +
+        archive.path() + ": libtorch cannot load " + method.member + ": " + summary(error) +
             "; it is unpacked to the folder for temporary files, TMPDIR: there must be room, and programs "
             "must be allowed to be executed there");
   }
@@ -77,8 +94,8 @@ std::unique_ptr<Loader> load_package(const Archive& archive, const std::string& 
 
 class Aoti final : public Program {
  public:
-  Aoti(const Archive& archive, const std::string& member, at::Device device, std::optional<int> threads)
-      : device_(device), threads_(threads), loader_(load_package(archive, member, device)) {}
+  Aoti(const Archive& archive, const ProgramMethod& method, at::Device device, std::optional<int> threads)
+      : device_(device), threads_(threads), loader_(load_package(archive, method, device)) {}
 
   Aoti(const Aoti&) = delete;
   Aoti& operator=(const Aoti&) = delete;
@@ -162,6 +179,5 @@ kit::Program* kit_load_aoti(const kit::Archive& archive, const kit::ProgramInfo&
                             const std::string& method, const kit::Device& device,
                             const kit::Configuration& configuration) {
   kit::set_interop_threads(configuration.interop_threads);
-  return new kit::Aoti(archive, info.methods.at(method).member, kit::find_device(device),
-                       configuration.threads);
+  return new kit::Aoti(archive, info.methods.at(method), kit::find_device(device), configuration.threads);
 }

@@ -5,28 +5,44 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include <caffe2/serialize/read_adapter_interface.h>
 
 namespace kit {
 
-/// Gives libtorch bytes in memory, which must live as long: what it loads is what was checked.
+/// Gives libtorch bytes in memory, one piece after the other, which must live as long: what it loads is what
+/// was checked.
 class ByteReader : public caffe2::serialize::ReadAdapterInterface {
  public:
-  explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  using Pieces = std::vector<std::span<const std::byte>>;
 
-  std::size_t size() const override { return bytes_.size(); }
+  explicit ByteReader(Pieces pieces) : pieces_(std::move(pieces)) {
+    for (const auto& piece : pieces_) size_ += piece.size();
+  }
+
+  std::size_t size() const override { return size_; }
 
   std::size_t read(std::uint64_t position, void* buffer, std::size_t count,
                    const char* /*what*/) const override {
-    if (position >= bytes_.size()) return 0;
-    const std::size_t taken = std::min<std::size_t>(count, bytes_.size() - position);
-    std::memcpy(buffer, bytes_.data() + position, taken);
+    std::size_t taken = 0;
+    for (const auto& piece : pieces_) {
+      if (taken == count) break;
+      if (position < piece.size()) {
+        const auto part = piece.subspan(position);
+        const std::size_t more = std::min(count - taken, part.size());
+        std::memcpy(static_cast<std::byte*>(buffer) + taken, part.data(), more);
+        taken += more;
+      }
+      position -= std::min<std::uint64_t>(position, piece.size());
+    }
     return taken;
   }
 
  private:
-  std::span<const std::byte> bytes_;
+  Pieces pieces_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace kit

@@ -31,20 +31,20 @@ void write(const fs::path& path, const void* data, std::size_t size) {
 
 }  // namespace
 
-std::shared_ptr<PackageFolder::Place> PackageFolder::place_of(const std::string& digest) {
+std::shared_ptr<PackageFolder::Place> PackageFolder::place_of(const std::string& contents) {
   static std::mutex mutex;
   static std::map<std::string, std::shared_ptr<Place>> places;
   const std::lock_guard lock(mutex);
-  std::shared_ptr<Place>& place = places[digest];
+  std::shared_ptr<Place>& place = places[contents];
   if (place == nullptr) place = std::make_shared<Place>();
   return place;
 }
 
-PackageFolder::PackageFolder(std::span<const std::byte> package, const std::string& digest)
-    : place_(place_of(digest)), lock_(place_->mutex) {
+PackageFolder::PackageFolder(ByteReader::Pieces package, const std::string& contents)
+    : place_(place_of(contents)), lock_(place_->mutex) {
   make();
   try {
-    caffe2::serialize::PyTorchStreamReader reader(std::make_shared<ByteReader>(package));
+    caffe2::serialize::PyTorchStreamReader reader(std::make_shared<ByteReader>(std::move(package)));
     for (const std::string& name : reader.getAllRecords()) {
       const auto [data, size] = reader.getRecord(name);
       write(place_->path / fs::path(name).relative_path().lexically_normal(), data.get(), size);

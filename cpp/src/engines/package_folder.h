@@ -4,21 +4,23 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
+
+#include "engines/byte_reader.h"
 
 namespace kit {
 
 /// A package of AOTInductor's, unpacked into a folder that only this user can read, which goes with this.
 ///
-/// Whatever has the same digest has the same folder, again and again: the loader of libraries takes a library
-/// whose path it has seen for the one that it has loaded. Code of Inductor's keeps something for each thread,
-/// so it is not unloaded before these threads end: from another path each time, it would pile up.
+/// Whatever has the same contents has the same folder, again and again: the loader of libraries takes a
+/// library whose path it has seen for the one that it has loaded. Code of Inductor's keeps something for each
+/// thread, so it is not unloaded before these threads end: from another path each time, it would pile up.
 class PackageFolder {
  public:
-  /// Waits until no other thread has one of this digest. Throws what the reader of packages throws, and a
-  /// std::filesystem::filesystem_error if the folder cannot be written.
-  PackageFolder(std::span<const std::byte> package, const std::string& digest);
+  /// package: its bytes, in pieces. contents: a text that no other package has. Waits until no other thread
+  /// has one of the same. Throws what the reader of packages throws, and a std::filesystem::filesystem_error
+  /// if the folder cannot be written.
+  PackageFolder(ByteReader::Pieces package, const std::string& contents);
   PackageFolder(const PackageFolder&) = delete;
   PackageFolder& operator=(const PackageFolder&) = delete;
   ~PackageFolder();
@@ -30,7 +32,7 @@ class PackageFolder {
     std::mutex mutex;
     std::filesystem::path path;
   };
-  static std::shared_ptr<Place> place_of(const std::string& digest);
+  static std::shared_ptr<Place> place_of(const std::string& contents);
 
   void make();
   void remove() noexcept;

@@ -24,7 +24,7 @@ namespace {
 /// The archive's own bytes, which it keeps alive.
 class Bytes final : public ByteReader {
  public:
-  explicit Bytes(const Archive& archive) : ByteReader(archive.bytes()), archive_(archive) {}
+  explicit Bytes(const Archive& archive) : ByteReader({archive.bytes()}), archive_(archive) {}
 
  private:
   Archive archive_;

@@ -87,6 +87,12 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     return build_cache.cached(f"{ENGINE} 3 {target} {weights} {versions} {digest}", make)
 
 
+def alignment(target: str) -> int:
+    """What the weights in a shared object for that target start at multiples of, in bytes: Inductor puts
+    those for a GPU one behind the other (AotCodeCompiler in torch/_inductor/codecache.py)."""
+    return 4 if _CUDA.fullmatch(target) else 64
+
+
 def _check_target(target: str) -> None:
     found = _CUDA.fullmatch(target)
     if found is None:

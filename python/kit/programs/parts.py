@@ -1,0 +1,70 @@
+"""Parts of an aoti package that other members of the archive hold too: weights, which are kept once.
+
+A package has its weights in its shared object, byte by byte as the TorchScript program has them in its
+storages. They are cut out when the archive is written, and put back when the package is loaded or extracted.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
+
+LEAST = 1024
+"""Bytes below which a part is left where it is."""
+
+_HEAD = 64
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip archive: lengths of the name and of the extra field
+
+
+def find_parts(package: bytes, known: Sequence[memoryview], step: int) -> Iterator[tuple[int, int]]:
+    """Where in the shared object of a package there are known bytes, in order, and the index of these.
+
+    step: the alignment of weights in the shared object, in bytes.
+    """
+    heads: dict[bytes, list[tuple[int, memoryview]]] = defaultdict(list)
+    for index, data in sorted(enumerate(known), key=lambda one: -len(one[1])):
+        if len(data) >= LEAST:
+            heads[bytes(data[:_HEAD])].append((index, data))
+    view = memoryview(package)
+    at, end = _library(package)
+    while heads and at < end:
+        candidates = heads.get(bytes(view[at : at + _HEAD]), ())
+        found = next((one for one in candidates if view[at : at + len(one[1])] == one[1]), None)
+        if found is None:
+            at += step
+            continue
+        yield at, found[0]
+        at += -(-len(found[1]) // step) * step
+
+
+def _library(package: bytes) -> tuple[int, int]:
+    """Where the shared object begins and ends in the package, which holds it as it is."""
+    with zipfile.ZipFile(BytesIO(package)) as archive:
+        (info,) = (one for one in archive.infolist() if one.filename.endswith(".so"))
+    name, extra = _LOCAL_HEADER.unpack_from(package, info.header_offset)
+    start = info.header_offset + _LOCAL_HEADER.size + name + extra
+    return start, start + info.file_size
+
+
+def without(package: bytes, parts: Iterable[tuple[int, int]]) -> bytes:
+    """The package without parts, given in order by where they begin and how many bytes they have."""
+    rest, end = [], 0
+    for at, size in parts:
+        rest.append(package[end:at])
+        end = at + size
+    return b"".join([*rest, package[end:]])
+
+
+def put_back(rest: memoryview, parts: Iterable[tuple[int, memoryview]]) -> Iterator[memoryview]:
+    """The whole package in pieces, from what `without` has left and the parts, in order."""
+    taken = written = 0
+    for at, part in parts:
+        piece = rest[taken : taken + at - written]
+        yield piece
+        yield part
+        taken += len(piece)
+        written = at + len(part)
+    yield rest[taken:]
