@@ -96,8 +96,8 @@ void round_to(Wide<T>* row, std::int64_t size) {
 
 /// Divides the rows of a product by what the softmax divides by, and writes them where they belong.
 template <typename T>
-void finish(const Wide<T>* product, const Wide<T>* factors, const Matrix& out) {
-  for (std::int64_t i = 0; i < out.rows; ++i, product += out.columns) {
+void finish(const Wide<T>* product, std::int64_t row_stride, const Wide<T>* factors, const Matrix& out) {
+  for (std::int64_t i = 0; i < out.rows; ++i, product += row_stride) {
     T* const to = static_cast<T*>(out.data) + i * out.row_stride;
     const Wide<T> factor = factors[i];
     if (out.column_stride == 1)
@@ -115,9 +115,11 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
   using S = Wide<T>;
   constexpr std::int32_t dtype = dtype_of<S>;
   const std::int64_t heads = q.sizes[1], queries = q.sizes[2], keys = k.sizes[2],
-                     rows = std::min(block, queries), depth = q.sizes[3], width = v.sizes[3];
+                     rows = std::min(block, queries), depth = q.sizes[3], width = v.sizes[3],
+                     row_stride = whole_panels<S>(keys), out_stride = whole_panels<S>(width);
   const Mask mask(attn_mask, q, keys);
-  const Scratch query(dtype, rows * depth), scores(dtype, rows * keys), product(dtype, rows * width);
+  const Scratch query(dtype, rows * depth), scores(dtype, rows * row_stride),
+      product(dtype, rows * out_stride);
   const Scratch packed_keys(dtype, packed_size<S>(depth, keys)),
       packed_values(dtype, packed_size<S>(keys, width));
   for (std::int64_t n = 0; n < q.sizes[0]; ++n)
@@ -130,11 +132,11 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
         // No query of the block sees more keys than the last.
         const std::int64_t seen = causal ? std::min(keys, first + count) : keys;
         scale_into<T>(head_of(q, n, h, first, count), static_cast<S>(scale), query.data<S>());
-        multiply_columns(query.data<S>(), count, depth, depth, packed_keys.data<S>(), depth, seen,
-                         scores.data<S>(), seen);
+        multiply_columns(query.data<S>(), count, depth, depth, packed_keys.data<S>(), depth,
+                         whole_panels<S>(seen), scores.data<S>(), row_stride);
         Exponentials<S, block> found;
         for (std::int64_t i = 0; i < count; ++i) {
-          S* const row = scores.data<S>() + i * seen;
+          S* const row = scores.data<S>() + i * row_stride;
           const std::int64_t own = causal ? std::min(seen, first + i + 1) : seen;
           mask.add(row, n, h, first + i, own);
           found.take(i, row, own);
@@ -144,9 +146,9 @@ void attend(const AtenTensorOpaque& q, const AtenTensorOpaque& k, const AtenTens
         found.finish(count);
         S* const sums = elements<S>(log_sums) + n * log_sums.strides[0] + h * log_sums.strides[1];
         for (std::int64_t i = 0; i < count; ++i) sums[(first + i) * log_sums.strides[2]] = found.log_sums[i];
-        multiply_columns(scores.data<S>(), count, seen, seen, packed_values.data<S>(), keys, width,
-                         product.data<S>(), width);
-        finish<T>(product.data<S>(), found.factors, head_of(out, n, h, first, count));
+        multiply_columns(scores.data<S>(), count, seen, row_stride, packed_values.data<S>(), keys, out_stride,
+                         product.data<S>(), out_stride);
+        finish<T>(product.data<S>(), out_stride, found.factors, head_of(out, n, h, first, count));
       }
     }
 }

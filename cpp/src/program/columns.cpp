@@ -64,20 +64,6 @@ Compute<T> choose(std::int64_t rows, std::integer_sequence<int, Rows...> /*all*/
   return ones[rows - 1];
 }
 
-/// A tile whose last columns are not there: computed beside, and then copied.
-template <typename T>
-void compute_part(Tile<T> tile, Compute<T> run, std::int64_t rows, std::int64_t columns) {
-  T beside[rows_at_once * packed_columns<T>] = {};
-  T* const c = tile.c;
-  const std::int64_t stride = std::exchange(tile.c_stride, packed_columns<T>);
-  tile.c = beside;
-  for (std::int64_t i = 0; i < rows && tile.adds; ++i)
-    std::copy_n(c + i * stride, columns, beside + i * packed_columns<T>);
-  run(tile);
-  for (std::int64_t i = 0; i < rows; ++i)
-    std::copy_n(beside + i * packed_columns<T>, columns, c + i * stride);
-}
-
 using Quarter = float __attribute__((vector_size(16)));
 
 /// Four columns of as many rows as a vector has numbers, each 4 numbers of a row without gaps, as four rows.
@@ -144,17 +130,8 @@ void multiply_columns(const T* a, std::int64_t rows, std::int64_t depth, std::in
       for (std::int64_t left = tiles; left > 0; --left) {
         const std::int64_t height = (rows - i + left - 1) / left;
         const Compute<T> run = choose<T>(height, heights);
-        const Tile<T> tile{count,
-                           a + i * a_stride + k,
-                           a_stride,
-                           b + j * packed_rows + k * width,
-                           c + i * c_stride + j,
-                           c_stride,
-                           k != 0};
-        if (j + width <= columns)
-          run(tile);
-        else
-          compute_part(tile, run, height, columns - j);
+        run({count, a + i * a_stride + k, a_stride, b + j * packed_rows + k * width, c + i * c_stride + j,
+             c_stride, k != 0});
         i += height;
       }
     }

@@ -17,18 +17,24 @@ struct Exponentials {
   T factors[Rows] = {};   ///< by which the exponentials are multiplied
   T log_sums[Rows] = {};  ///< the logarithm of their sum as they would be unshifted
 
-  /// Makes the numbers of a row their exponentials, divided by that of the largest. As in ATen's attention, a
-  /// row in which all is -infinity or NaN becomes zeros, and of one with other numbers NaN makes the sum NaN.
+  /// Makes the numbers of a row their exponentials, divided by that of the largest, and those after them
+  /// zeros up to whole vectors, for which there must be room. As in ATen's attention, a row in which all is
+  /// -infinity or NaN becomes zeros, and of one with other numbers NaN makes the sum NaN.
   void take(std::int64_t index, T* row, std::int64_t size) noexcept {
     constexpr std::int64_t step = lanes<T>;
-    const std::int64_t whole = size - size % step;
     Vector<T> most = all(nothing);
-    for (std::int64_t j = 0; j < whole; j += step) most = larger(load(row + j), most);
-    T largest = across(most, [](auto a, auto b) { return larger(a, b); });
-    for (std::int64_t j = whole; j < size; ++j) largest = std::max(largest, row[j]);
+    std::int64_t whole = 0;
+    for (; whole + step <= size; whole += step) most = larger(load(row + whole), most);
+    if (whole < size) {
+      const Vector<T> last = first_of(load(row + whole), size - whole);
+      most = larger(last, most);
+      store(row + whole, last);
+      whole += step;
+    }
+    const T largest = across(most, [](auto a, auto b) { return larger(a, b); });
     log_sums[index] = largest;
     if (largest == nothing) {
-      std::fill(row, row + size, T(0));
+      std::fill(row, row + whole, T(0));
       factors[index] = T(0);
       return;
     }
@@ -38,16 +44,7 @@ struct Exponentials {
       sums += values;
       store(row + j, values);
     }
-    T sum = across(sums, [](auto a, auto b) { return a + b; });
-    if (whole != size) {
-      T rest[lanes<T>];
-      std::fill_n(rest, step, nothing);
-      std::copy(row + whole, row + size, rest);
-      store(rest, exp(load(rest) - largest));
-      std::copy_n(rest, size - whole, row + whole);
-      for (std::int64_t j = 0; j < size - whole; ++j) sum += rest[j];
-    }
-    factors[index] = sum;
+    factors[index] = across(sums, [](auto a, auto b) { return a + b; });
   }
 
   /// What `take` has left for all rows at once. To be called when it has taken the first `count`.
@@ -61,6 +58,16 @@ struct Exponentials {
 
  private:
   static constexpr T nothing = -std::numeric_limits<T>::infinity();
+
+  /// The first numbers of a vector, and then -infinity. (A vector that is read after a part of it was written
+  /// would be waited for.)
+  static Vector<T> first_of(Vector<T> values, std::int64_t count) noexcept {
+    const auto places = [&]<int... Places>(std::integer_sequence<int, Places...>) {
+      return Vector<T>{T(Places)...};
+    };
+    const Vector<T> place = places(std::make_integer_sequence<int, static_cast<int>(lanes<T>)>());
+    return place < static_cast<T>(count) ? values : all(nothing);
+  }
 
   /// Of each two numbers the larger one; the second where one is NaN.
   static Vector<T> larger(Vector<T> a, Vector<T> b) noexcept { return a > b ? a : b; }
