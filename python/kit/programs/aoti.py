@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -71,7 +70,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     or the GPU of the target is not here, UsageError if there is no such target.
     """
     _check_target(target)
-    check_compiler()
+    compiler = check_compiler()
     weights = None if frozen else _weights(program)
     program = _moved(program, "cuda" if _CUDA.fullmatch(target) else "cpu")
     _check_inputs(program)
@@ -83,7 +82,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
         digest = _digest(program)
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
-    versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {_compiler()}"
+    versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
     return build_cache.cached(f"{ENGINE} 3 {target} {weights} {versions} {digest}", make)
 
 
@@ -229,11 +228,6 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_places(inner) for key, inner in value.items() if key != "metadata"}
     return [_without_places(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _compiler() -> str:
-    found = subprocess.run([check_compiler(), "--version"], capture_output=True, text=True, check=False)
-    return found.stdout.partition("\n")[0]
 
 
 def _refused(error: Exception, program: ExportedProgram) -> Exception:

@@ -86,7 +86,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     is no compiler, or if it fails: then the log is kept, and named.
     """
     compiler = check_compiler()
-    key = "\n".join([_version(compiler), torch.__version__, target, *_COMMON, *_LINK, _EXPORTS, *_further()])
+    key = "\n".join([compiler.version, torch.__version__, target, *_COMMON, *_LINK, _EXPORTS, *_further()])
     try:
         with tempfile.TemporaryDirectory(prefix="kit-compile-", ignore_cleanup_errors=True) as name:
             folder = Path(name).resolve()
@@ -102,7 +102,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
                     source.text,
                     *(f"{a}\n{b}" for a, b in source.headers.items()),
                 ]
-                return cached("\0".join(parts), lambda: _compile(compiler, source, target, processes))
+                return cached("\0".join(parts), lambda: _compile(compiler.command, source, target, processes))
 
             pool = ThreadPoolExecutor(os.cpu_count() or 1)
             try:
@@ -115,7 +115,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
             digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in objects)).hexdigest()
             return cached(
                 f"{key}\0link {len(sources)}\0{digest}",
-                lambda: _link(compiler, objects, len(sources), processes),
+                lambda: _link(compiler.command, objects, len(sources), processes),
             )
     except OSError as error:
         remedy = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "set TMPDIR elsewhere"
@@ -224,12 +224,6 @@ def _refuse(command: Sequence[str], status: int, printed: str, written: str) -> 
 
 def _further() -> list[str]:
     return shlex.split(os.environ.get(FLAGS, ""))
-
-
-@cache
-def _version(compiler: str) -> str:
-    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return done.stdout
 
 
 @cache

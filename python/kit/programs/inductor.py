@@ -16,9 +16,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -76,9 +76,10 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     with _lock, tempfile.TemporaryDirectory(prefix="kit-compile-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
         # What CXX says now: Inductor has read it when it was imported.
-        _enter_settings(stack, {**config, "cpp.cxx": (None, compiler)})
-        _replace(stack, "torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level))
-        _replace(stack, "torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
+        _enter_settings(stack, {**config, "cpp.cxx": (None, compiler.command)})
+        stack.enter_context(_changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
+        flags = _changed("torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
+        stack.enter_context(flags)
         _enter_environment(stack, folder)
         _enter_random_state(stack)
         yield folder
@@ -95,7 +96,14 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, before)
 
 
-def check_compiler() -> str:
+class Compiler(NamedTuple):
+    """A C++ compiler: its command, and what it says when it is asked for its version."""
+
+    command: str
+    version: str
+
+
+def check_compiler() -> Compiler:
     """The C++ compiler. Raises UnavailableError that names what to install if it is not there."""
     named = os.environ.get("CXX") or "g++"
     if shutil.which(named) is None:
@@ -103,13 +111,13 @@ def check_compiler() -> str:
             f"the C++ compiler {named} is not here, which compiled programs are made with; install the "
             "package g++ (apt-get install g++), or name another in the environment variable CXX"
         )
-    done = subprocess.run([named, "--version"], capture_output=True, check=False)
+    done = subprocess.run([named, "--version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UnavailableError(
             f"the C++ compiler {named} does not work: it ends with status {done.returncode} when asked for "
             "its version; install it again, or name another in the environment variable CXX"
         )
-    return named
+    return Compiler(named, done.stdout)
 
 
 def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
@@ -123,16 +131,15 @@ def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
     stack.enter_context(inductor.patch({**_CONFIG, **further, **config}))
 
 
-def _replace(
-    stack: ExitStack, module: str, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
-) -> None:
-    """Replace a function of a module by what `change` makes of it, until the stack is closed."""
+def _changed(
+    module: str, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> AbstractContextManager[None]:
+    """Let a function of a module be what `change` makes of it."""
     owner = sys.modules.get(module) or __import__(module, fromlist=[name])
     original = getattr(owner, name, None)
     if not callable(original):
         raise unexpected(f"{module} has no function {name}")
-    setattr(owner, name, change(original))
-    stack.callback(setattr, owner, name, original)
+    return replaced(owner, name, change(original))
 
 
 def _vector_isa(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
