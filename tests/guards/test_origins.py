@@ -75,6 +75,13 @@ def test_a_size_is_no_data() -> None:
         lambda x, y: torch.ones(2) * x[y > 0].shape[0],
         lambda x, y: torch.ones(2) * x.nonzero().shape[0],
         lambda x, y: torch.ones(2) * torch.arange(int_of(y)).shape[0],
+        lambda x, y: torch.ones(2) * torch.where(y > 0)[1].shape[0],
+        lambda x, y: torch.ones(2) * x[torch.where(y[:, 0] > 0)].shape[0],
+        lambda x, y: torch.ones(2) * y.nonzero(as_tuple=True)[0].shape[0],
+        lambda x, y: torch.ones(2) * x.repeat_interleave(y[:, 0].long().abs(), 0).shape[0],
+        lambda x, y: torch.ones(2) * x[y[:, 0] > 0].T.shape[1],
+        lambda x, y: torch.ones(2) * x[:, y[0] > 0][None].shape[2],
+        lambda x, y: torch.ones(2) * (x[y[:, 0] > 0] @ x[y[:, 0] > 0].T).shape[1],
     ],
 )
 def test_the_size_of_a_selection_is_wild(function: Callable[..., Tensor]) -> None:
@@ -84,6 +91,20 @@ def test_the_size_of_a_selection_is_wild(function: Callable[..., Tensor]) -> Non
 def int_of(y: Tensor) -> Any:
     """A number that the trace computes."""
     return y[0, 0].abs().ceil().long()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: torch.ones(2) * x[y[:, 0] > 0].shape[-1],
+        lambda x, y: torch.ones(2) * y.nonzero().shape[1],
+        lambda x, y: torch.ones(2) * x[torch.where(y[:, 0] > 0)[0]].permute(1, 0).shape[0],
+        lambda x, y: torch.ones(2) * (x[y[:, 0] > 0][None] * 2).transpose(0, -1).shape[0],
+        lambda x, y: torch.ones(2) * x.repeat_interleave(1 + 0 * y[:, 0].long(), 0, output_size=4).shape[0],
+    ],
+)
+def test_the_other_sizes_of_a_selection_are_not_wild(function: Callable[..., Tensor]) -> None:
+    assert not origins_of(function).wild
 
 
 def test_the_size_of_rows_that_are_gathered_is_not_wild() -> None:

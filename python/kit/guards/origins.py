@@ -15,13 +15,13 @@ from kit.guards.graph import (
     Value,
     base,
     blocks_of,
-    has_tag,
     inputs_of,
     may_have_blocks,
     mutates,
     outputs_of,
     overloads,
 )
+from kit.guards.selections import selected, selects, takes_counts
 
 _SIZES = frozenset(["aten::size", "aten::numel", "aten::len", "prim::shape", "aten::sym_size"])
 _LIKE_NAMES = """
@@ -119,6 +119,13 @@ class Tracer:
         taint = self._taint(value)
         return Origins(frozenset(), (value.node(),) if taint.shaped else (), taint.shaped_wildly)
 
+    def length_of(self, value: Value, dim: int | None) -> Origins:
+        """What the length of one dimension of the value depends on, if that is surely a matter of elements;
+        nothing of none."""
+        self._advance()
+        wild = dim is not None and self._wild(value) and selected(value, dim, self._wild) is True
+        return Origins(frozenset(), (value.node(),) if wild else (), wild)
+
     def reaches_input(self, value: Value) -> bool:
         """Whether the value depends on an input, be it only on its size."""
         self._advance()
@@ -168,7 +175,8 @@ class Tracer:
         """What the outputs of a node depend on, given what its inputs do; tainted: each that is not clean."""
         if kind in _SIZES:
             of = taints[0]
-            return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=of.shaped_wildly)
+            wild = of.shaped_wildly and not self._is_fixed(node, kind)
+            return _Taint(sizes=frozenset([node]) if of.shaped else frozenset(), wild=wild)
         total = _CLEAN
         for taint in tainted:
             total |= taint
@@ -187,11 +195,20 @@ class Tracer:
         wildly = (
             total.shaped_wildly
             or any(taint.data or taint.wild for taint in numbers)
-            or (bool(total.data) and has_tag(node, torch.Tag.dynamic_output_shape) and _selects(node))
+            or (bool(total.data) and selects(node, kind))
+            or (takes_counts(node, kind) and bool(taints[1].data))
         )
         if (shaped, wildly) == (total.shaped, total.shaped_wildly):
             return total  # of which there are few: that saves making as many as there are nodes
         return _Taint(total.data, total.sizes, total.wild, shaped, wildly)
+
+    def _is_fixed(self, node: Node, kind: str) -> bool:
+        """Whether what is asked is the size of a dimension along which nothing was selected."""
+        dim = node.inputsAt(1).toIValue() if kind == "aten::size" and node.inputsSize() > 1 else None
+        return isinstance(dim, int) and selected(node.inputsAt(0), dim, self._wild) is False
+
+    def _wild(self, value: Value) -> bool:
+        return self._taint(value).shaped_wildly
 
     def _taint(self, value: Value) -> _Taint:
         taint = self._taints.get(value.unique(), _CLEAN)
@@ -223,12 +240,3 @@ def _is_number(value: Value) -> bool:
     return kind in ("IntType", "FloatType", "NumberType") or (
         kind == "ListType" and value.type().getElementType().kind() == "IntType"
     )
-
-
-def _selects(node: Node) -> bool:
-    """Whether an operation whose output may be of any size is one here: indexing is only with a mask."""
-    if node.kind() != "aten::index":
-        return True
-    indices = inputs_of(node.inputsAt(1).node())
-    kinds = [value.type().scalarType() if value.type().kind() == "TensorType" else None for value in indices]
-    return any(kind in ("Bool", "Byte") for kind in kinds)

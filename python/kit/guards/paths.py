@@ -38,7 +38,7 @@ def value_branch(evidence: Evidence) -> Iterator[Finding]:
 
 
 def value_number(evidence: Evidence) -> Iterator[Finding]:
-    """`.item()`, `int(t)`, `float(t)`, `t.tolist()`, and indexing by such a number."""
+    """`.item()`, `int(t)`, `t.tolist()`, indexing by such a number, loops over what was selected."""
     for event in _of_values(evidence, "number", "list"):
         got = f" ({event.outcome:.6g})" if isinstance(event.outcome, float) else ""
         got = f" ({event.outcome})" if isinstance(event.outcome, int) else got
@@ -47,6 +47,15 @@ def value_number(evidence: Evidence) -> Iterator[Finding]:
             f"a Python number is taken from the values of {_named(event)}, and the trace keeps that of the "
             f"example{got} for all inputs",
             "leave it a tensor: index with index_select or gather, compute with 0-dimensional tensors",
+            event.place,
+            _about(event),
+        )
+    for event in _of_values(evidence, "unbind", "split"):
+        yield Finding(
+            "value-number",
+            "a tensor that is as long as the values of an input make it is taken apart here, and the trace "
+            f"keeps how many parts the example had ({event.outcome})",
+            "compute with the tensor as a whole, without a loop over it",
             event.place,
             _about(event),
         )

@@ -33,6 +33,8 @@ _METHODS = {
     "numpy": "array",
     "__array__": "array",
     "__len__": "length",
+    "unbind": "unbind",
+    "split": "split",
     "__contains__": "bool",
     "is_nonzero": "bool",
     "equal": "bool",
@@ -46,7 +48,13 @@ _PRINTING = ("__repr__", "__format__")
 _TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
 _INDEX = Tensor.__index__
 _DATA: Any = Tensor.data
-_FUNCTIONS = {"is_nonzero": "bool", "equal": "bool", "allclose": "bool"}
+_FUNCTIONS = {
+    "is_nonzero": "bool",
+    "equal": "bool",
+    "allclose": "bool",
+    "unbind": "unbind",
+    "split": "split",
+}
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,11 @@ class Caller:
 class Event:
     """A tensor that became a Python value while it was traced.
 
-    word: "bool", "number", "list", "array" or "length", or "unseen" for a copy that a trace leaves out.
-    outcome: the Python value, of a bool or a number. origins: what the tensor depends on. term: the tensor as
-    arithmetic on sizes, if it is that. callers: the stack, the innermost first. number: which of all
-    conversions of the trace it was, also of those that are no events.
+    word: "bool", "number", "list", "array" or "length", "unbind" or "split" for a tensor that became several,
+    or "unseen" for a copy that a trace leaves out.
+    outcome: the Python value, of a bool or a number, or how many tensors it became. origins: what the tensor
+    depends on. term: the tensor as arithmetic on sizes, if it is that. callers: the stack, the innermost
+    first. number: which of all conversions of the trace it was, also of those that are no events.
     """
 
     word: str
@@ -163,10 +172,14 @@ class Recorder:
             with _unwarned():
                 return original(tensor, *args, **kwargs)
         tensors = [tensor, *(one for one in args if isinstance(one, Tensor))]
-        origins, term = self._look(tensors, word, known)
+        if word in ("unbind", "split"):
+            origins, term = known.origins if known else self._parts(word, tensor, args, kwargs), None
+        else:
+            origins, term = self._look(tensors, word, known)
         with _unwarned():
             outcome = original(tensor, *args, **kwargs)
         plain = outcome if isinstance(outcome, (bool, int, float, complex)) else None
+        plain = len(outcome) if word in ("unbind", "split") else plain
         place = place_here(frame)
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
@@ -193,6 +206,13 @@ class Recorder:
         origins = known.origins if known is not None else self._walked().origins(values)
         arithmetic = len(values) == 1 and not origins.data and not origins.constant
         return origins, term_of(values[0], _sizes_seen) if arithmetic else None
+
+    def _parts(self, word: str, tensor: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Origins:
+        """What it depends on into how many a tensor is taken apart, if that is a matter of elements."""
+        given = dict(zip(("size", "dim") if word == "split" else ("dim",), args, strict=False)) | dict(kwargs)
+        sizes = given.get("size", given.get("split_size"))
+        dim = None if isinstance(sizes, (list, tuple)) else given.get("dim", 0)
+        return self._walked().length_of(torch._C._get_value_trace(tensor), dim)  # type: ignore[attr-defined]
 
     def _walked(self) -> Tracer:
         """The trace in progress, which is followed only when there is a question."""

@@ -70,6 +70,16 @@ def sum_of_selected(x: Tensor) -> Tensor:
 
 
 @innocent()
+def columns_of_selected(x: Tensor) -> Tensor:
+    kept = x[x[:, 0] > 0]
+    if kept.shape[1] != 3:
+        raise ValueError
+    (a, b, c), places = kept.T, (x > 0).nonzero().unbind(-1)
+    first, second = (kept @ torch.ones(3, 2)).unbind(1)
+    return x + (a * b * c + first - second).sum() + len(places)
+
+
+@innocent()
 def nonzero_and_back(x: Tensor) -> Tensor:
     rows, columns = x.relu().nonzero(as_tuple=True)
     return torch.zeros_like(x).index_put((rows, columns), x[rows, columns])

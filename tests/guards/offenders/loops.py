@@ -70,3 +70,15 @@ def while_it_is_long(x: Tensor) -> Tensor:
     while y.shape[0] > 1:  # here
         y = y[: y.shape[0] // 2]
     return x + y
+
+
+@offender("value-number")
+def over_what_is_selected(x: Tensor) -> Tensor:
+    for large in x[x.abs() > 1e6]:  # here: none in the example, so that the loop leaves no mark
+        x = x + large
+    return x
+
+
+@offender("value-number")
+def pairs_of_what_is_selected(x: Tensor) -> Tensor:
+    return x + sum(pair.sum() for pair in x.T[:, x[:, 0].abs() > 1e6].split(2, 1))  # here

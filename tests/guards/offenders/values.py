@@ -115,3 +115,23 @@ def nonzero_or_not(x: Tensor) -> Tensor:
     if x.relu().nonzero().numel() == 0:  # here
         return x + 1
     return x
+
+
+@offender("value-branch")
+def found_by_where(x: Tensor) -> Tensor:
+    rows = torch.where(x[:, 0].abs() > 1e6)[0]
+    if rows.numel() == 0:  # here
+        return x + 1
+    return x * 2
+
+
+@offender("value-branch", dynamic={})
+def found_by_nonzero(x: Tensor) -> Tensor:
+    rows, _ = (x.abs() > 1e6).nonzero(as_tuple=True)
+    return x + 1 if rows.shape[0] == 0 else x * 2  # here
+
+
+@offender("value-branch")
+def repeated_as_often_as_told(x: Tensor) -> Tensor:
+    large = x.repeat_interleave((x[:, 0].abs() > 1e6).long(), 0)
+    return x + 1 if large.shape[0] == 0 else x * 2  # here
