@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import io
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,9 +19,10 @@ from torch.jit._trace import TracerWarning
 from kit.binding import native
 from kit.eager import Eager
 from kit.errors import Error, TraceError
+from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
-from kit.source import is_own, one_line, place_raised, raised_at
+from kit.source import Place, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
 ENGINE = "torchscript"
@@ -131,7 +134,46 @@ def flat_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
 
 
 def nested_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
-    """What the model returns for flat tensors, as it nests."""
+    """What the model returns for flat tensors, as it nests.
+
+    Raises TraceError if torch has stopped tracing meanwhile: it does so at an operation that fails, and would
+    crash at the end if the model goes on.
+    """
+    traced = torch._C._get_tracing_state() is not None
     with eager.mode():
         args, kwargs = eager.rebuild(tensors)
-        return eager.function(*args, **kwargs)
+        result = eager.function(*args, **kwargs)
+    if traced and torch._C._get_tracing_state() is None:
+        finding = Finding(
+            "fails",
+            "an operation fails here and the model goes on, but torch's tracer stops at what fails",
+            "ask beforehand whether it can be done, instead of catching the exception",
+            _place_of_failure(eager, tensors),
+        )
+        raise TraceError(str(finding), [finding])
+    return result
+
+
+def _place_of_failure(eager: Eager, tensors: Sequence[Tensor]) -> Place | None:
+    """Where torch stops to trace, found by tracing again."""
+    places: list[Place | None] = []
+
+    def watch(frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "exception" and not places and torch._C._get_tracing_state() is None:
+            places.append(place_here(frame))
+        return watch
+
+    def call(*copies: Tensor) -> None:
+        args, kwargs = eager.rebuild(copies)
+        eager.function(*args, **kwargs)
+        raise RuntimeError  # a trace that was stopped must not end otherwise
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        with suppress(Exception):
+            copies = tuple(tensor.clone() for tensor in tensors)
+            torch._C._create_graph_by_tracing(call, copies, lambda tensor: "", True, False, None, [])
+    finally:
+        sys.settrace(before)
+    return places[0] if places else None

@@ -86,3 +86,12 @@ def size_as_a_key(x: Tensor) -> Tensor:
 @offender("fails")
 def as_many_as_rows_and_one(x: Tensor) -> Tensor:
     return F.pad(x, (0, 0, 0, 1))
+
+
+@offender("fails")
+def goes_on_after_a_failure(x: Tensor) -> Tensor:
+    try:
+        x = x.view(2, -1).repeat(1, 2).view(-1, 3)[: x.shape[0]]  # here
+    except RuntimeError:
+        x = x * 3
+    return x + 1
