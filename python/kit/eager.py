@@ -35,6 +35,7 @@ class Eager:
     example_outputs: what it returned for the example, in flat order.
     call: how arguments and outputs nest.
     seed: what the random generator is seeded with before each call, if the model may draw random numbers.
+    mended: whether its traces hold truth values for numbers, which must be replaced before they end.
     """
 
     def __init__(self, recipe: Recipe, device: str | None = None) -> None:
@@ -44,6 +45,7 @@ class Eager:
         self.function: Callable[..., Any] = recipe.model
         self.module = module_of(recipe.model)
         self.training = recipe.training
+        self.mended = False
         self.seed = recipe.seed if any(one.partition(":")[0] in _RANDOM for one in recipe.allow) else None
         args, kwargs, parameters = bind_arguments(self.function, recipe.args, recipe.kwargs)
         args, kwargs = with_scalars(args, kwargs, parameters, recipe.scalars)

@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any
 
@@ -22,6 +22,7 @@ from kit.errors import Error, TraceError
 from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
+from kit.programs.truths import keep_tensors, mend_numbers
 from kit.source import Place, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
@@ -38,8 +39,9 @@ def trace(eager: Eager) -> torch.jit.ScriptModule:
     """
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
         return eager.module
-    module = eager.module if eager.direct and eager.module is not None else flat_module([eager])
-    return _traced(module, {"forward": list(eager.inputs.values())}, eager.name)
+    direct = eager.direct and eager.module is not None
+    module = eager.module if direct and eager.module is not None else flat_module([eager])
+    return _traced(module, {"forward": list(eager.inputs.values())}, eager.name, direct and eager.mended)
 
 
 def trace_methods(methods: Mapping[str, Eager]) -> torch.jit.ScriptModule:
@@ -87,19 +89,29 @@ def _function_of_python(error: BaseException) -> str | None:
     return last.f_locals["cls"].__name__ if called else None
 
 
-def trace_module(module: nn.Module, examples: Mapping[str, Sequence[Tensor]]) -> torch.jit.ScriptModule:
-    """The methods of a module, each recorded on copies of its example."""
+def trace_module(
+    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], mend: bool = False
+) -> torch.jit.ScriptModule:
+    """The methods of a module, each recorded on copies of its example. mend: see `Eager.mended`."""
     given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
-    with native.StackNotes():
+
+    def at_the_end(*called: object) -> None:
+        mend_numbers(torch._C._get_tracing_state().graph())
+
+    with native.StackNotes(), module.register_forward_hook(at_the_end) if mend else nullcontext():
         return torch.jit.trace_module(  # type: ignore[no-any-return, no-untyped-call]
             module, given, check_trace=False, _store_inputs=False
         )
 
 
-def _traced(module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str) -> torch.jit.ScriptModule:
+def _traced(
+    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str, mend: bool = False
+) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), tracing(module, name):
         warnings.simplefilter("ignore")  # the model has warned when it ran, and the guards look at the rest
-        program = trace_module(module, examples)
+        program = trace_module(module, examples, mend)
+        if not any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+            keep_tensors(program)  # what is TorchScript already is the caller's
     for method in examples:
         # Torch keeps what it inlines. Done first for a run that is not optimized, it would leave calls in.
         getattr(program, method).inlined_graph  # noqa: B018
@@ -151,6 +163,8 @@ def nested_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
             _place_of_failure(eager, tensors),
         )
         raise TraceError(str(finding), [finding])
+    if traced:
+        eager.mended |= mend_numbers(torch._C._get_tracing_state().graph())
     return result
 
 

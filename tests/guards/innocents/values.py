@@ -177,3 +177,21 @@ def warned_of_something_else(x: Tensor) -> Tensor:
         warnings.simplefilter("ignore")
         warnings.warn("slow", stacklevel=1)
     return x + 1
+
+
+SET = torch.tensor(True)
+
+
+@innocent()
+class TruthsForNumbers(nn.Module):
+    """True and False where torch takes a number, which no graph can hold."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mask = (x > 0).masked_fill(x > 1, False) == False  # noqa: E712
+        mask = torch.where(mask, mask, True) & torch.full((3,), True)
+        return x * True + x.masked_fill(mask, True), mask * SET, x.new_full((3,), True) + x.sum(0, True)
+
+
+@innocent()
+def truth_for_a_number(x: Tensor) -> Tensor:
+    return x * (x > 0).ne(False)

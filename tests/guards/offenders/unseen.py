@@ -95,3 +95,8 @@ def goes_on_after_a_failure(x: Tensor) -> Tensor:
     except RuntimeError:
         x = x * 3
     return x + 1
+
+
+@offender("fails")
+def truths_for_bounds(x: Tensor) -> Tensor:
+    return x.clamp(False, True)  # here
