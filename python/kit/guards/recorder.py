@@ -35,6 +35,7 @@ _METHODS = {
     "__len__": "length",
     "unbind": "unbind",
     "split": "split",
+    "stride": "layout",
     "__contains__": "bool",
     "is_nonzero": "bool",
     "equal": "bool",
@@ -48,6 +49,7 @@ _PRINTING = ("__repr__", "__format__")
 _TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
 _INDEX = Tensor.__index__
 _DATA: Any = Tensor.data
+_NBYTES: Any = Tensor.nbytes
 _FUNCTIONS = {
     "is_nonzero": "bool",
     "equal": "bool",
@@ -70,9 +72,9 @@ class Caller:
 class Event:
     """A tensor that became a Python value while it was traced.
 
-    word: "bool", "number", "list", "array" or "length", "unbind" or "split" for a tensor that became several,
-    or "unseen" for a copy that a trace leaves out.
-    outcome: the Python value, of a bool or a number, or how many tensors it became. origins: what the tensor
+    word: "bool", "number", "list", "array" or "length", "layout" for strides and bytes, "unbind" or "split"
+    for a tensor that became several, or "unseen" for a copy that a trace leaves out.
+    outcome: the Python value, if it is a plain one, or how many tensors it became. origins: what the tensor
     depends on. term: the tensor as arithmetic on sizes, if it is that. callers: the stack, the innermost
     first. number: which of all conversions of the trace it was, also of those that are no events.
     """
@@ -114,7 +116,8 @@ class Recorder:
         for name in _PRINTING:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
-        self._originals.append((Tensor, "data", None))
+        self._originals += [(Tensor, "data", None), (Tensor, "nbytes", None)]
+        setattr(Tensor, "nbytes", property(self._method("layout", _NBYTES.__get__)))  # noqa: B010
         assign = self._method("unseen", _DATA.__set__)
         setattr(Tensor, "data", property(_DATA.__get__, assign))  # noqa: B010
         return self
@@ -178,7 +181,7 @@ class Recorder:
             origins, term = self._look(tensors, word, known)
         with _unwarned():
             outcome = original(tensor, *args, **kwargs)
-        plain = outcome if isinstance(outcome, (bool, int, float, complex)) else None
+        plain = outcome if isinstance(outcome, (bool, int, float, complex)) or word == "layout" else None
         plain = len(outcome) if word in ("unbind", "split") else plain
         place = place_here(frame)
         if word == "number" and isinstance(outcome, bool):
@@ -200,8 +203,10 @@ class Recorder:
 
     def _look(self, tensors: Sequence[Tensor], word: str, known: Event | None) -> tuple[Origins, Term | None]:
         values = [torch._C._get_value_trace(tensor) for tensor in tensors]  # type: ignore[attr-defined]
-        if word == "length":
+        if word in ("length", "layout"):
             origins = known.origins if known is not None else self._walked().size_of(values[0])
+            if word == "layout":
+                return origins, None
             return origins, Term("size", tensors[0].size(0) if tensors[0].dim() else 0)
         origins = known.origins if known is not None else self._walked().origins(values)
         arithmetic = len(values) == 1 and not origins.data and not origins.constant

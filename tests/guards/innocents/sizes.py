@@ -215,3 +215,9 @@ class TableSetInPlace(nn.Module):
 def condition_that_another_overrules(x: Tensor) -> Tensor:  # as transformers' attention chooses its mask
     causal = x.shape[0] > 3 and x.dim() > 2
     return F.scaled_dot_product_attention(x, x, x, is_causal=bool(causal))
+
+
+@innocent(sequences, {"x": {0: BATCH, 1: kit.Dim("time", 1, 10**8)}})
+def strides_of_what_is_fixed(x: Tensor) -> Tensor:
+    assert x.stride(1) == 6 * x.stride(-1)
+    return x * x.itemsize

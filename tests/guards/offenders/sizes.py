@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import kit
-from tests.guards.registry import BY_TIME, offender, sequences
+from tests.guards.registry import BATCH, BY_TIME, offender, sequences
 
 
 @offender("size-branch")
@@ -124,6 +124,19 @@ def number_that_may_matter(x: Tensor) -> Tensor:
     if len(x) > 10**7:  # here: so many rows can be tried by nobody
         return x * 2
     return x + 1
+
+
+@offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 10**8)}})
+def bytes_that_may_matter(x: Tensor) -> Tensor:
+    if x.nbytes > 2**30:  # here: so many cannot be tried either
+        return x * 2
+    return x + 1
+
+
+@offender("size-number", example=sequences, dynamic={"x": {0: BATCH, 1: kit.Dim("time", 1, 10**8)}})
+def strides_that_may_matter(x: Tensor) -> Tensor:
+    step, _, _ = x.stride()  # here
+    return x * 2 if step > 10**6 else x + 1
 
 
 @offender("size-number", example=sequences, dynamic=BY_TIME)
