@@ -35,7 +35,7 @@ class Eager:
     example_outputs: what it returned for the example, in flat order.
     call: how arguments and outputs nest.
     seed: what the random generator is seeded with before each call, if the model may draw random numbers.
-    mended: whether its traces hold truth values for numbers, which must be replaced before they end.
+    mended: whether its traces were mended before they ended, see `kit.programs.mending`.
     """
 
     def __init__(self, recipe: Recipe, device: str | None = None) -> None:

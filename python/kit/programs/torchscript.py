@@ -22,7 +22,7 @@ from kit.errors import Error, TraceError
 from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
-from kit.programs.truths import keep_tensors, mend_numbers
+from kit.programs.mending import keep_tensors, mend
 from kit.source import Place, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
@@ -90,26 +90,26 @@ def _function_of_python(error: BaseException) -> str | None:
 
 
 def trace_module(
-    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], mend: bool = False
+    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], mended: bool = False
 ) -> torch.jit.ScriptModule:
-    """The methods of a module, each recorded on copies of its example. mend: see `Eager.mended`."""
+    """The methods of a module, each recorded on copies of its example. mended: see `Eager.mended`."""
     given = {method: tuple(tensor.clone() for tensor in tensors) for method, tensors in examples.items()}
 
     def at_the_end(*called: object) -> None:
-        mend_numbers(torch._C._get_tracing_state().graph())
+        mend(torch._C._get_tracing_state().graph())
 
-    with native.StackNotes(), module.register_forward_hook(at_the_end) if mend else nullcontext():
+    with native.StackNotes(), module.register_forward_hook(at_the_end) if mended else nullcontext():
         return torch.jit.trace_module(  # type: ignore[no-any-return, no-untyped-call]
             module, given, check_trace=False, _store_inputs=False
         )
 
 
 def _traced(
-    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str, mend: bool = False
+    module: nn.Module, examples: Mapping[str, Sequence[Tensor]], name: str, mended: bool = False
 ) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), tracing(module, name):
         warnings.simplefilter("ignore")  # the model has warned when it ran, and the guards look at the rest
-        program = trace_module(module, examples, mend)
+        program = trace_module(module, examples, mended)
         if not any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
             keep_tensors(program)  # what is TorchScript already is the caller's
     for method in examples:
@@ -164,7 +164,7 @@ def nested_call(eager: Eager, tensors: Sequence[Tensor]) -> Any:
         )
         raise TraceError(str(finding), [finding])
     if traced:
-        eager.mended |= mend_numbers(torch._C._get_tracing_state().graph())
+        eager.mended |= mend(torch._C._get_tracing_state().graph())
     return result
 
 

@@ -195,3 +195,22 @@ class TruthsForNumbers(nn.Module):
 @innocent()
 def truth_for_a_number(x: Tensor) -> Tensor:
     return x * (x > 0).ne(False)
+
+
+@innocent(lambda: torch.tensor([[1.0, 2.0, 3.0], [-1.0, 2.0, 3.0], [1.0, 0.5, 0.5], [2.0, 1.0, 1.0]]))
+def changed_where_a_mask_says(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[y < 0] *= 2
+    y[y[:, 0] < 0] *= 3  # one row of the example, of which torch cuts off a dimension
+    return y
+
+
+@innocent(lambda: torch.tensor([[1.0, 2.0, 3.0], [-1.0, 2.0, 3.0], [-1.0, 0.5, 0.5], [2.0, 1.0, 1.0]]))
+class ChangesWhereAMaskSays(nn.Module):
+    """Traced as it is, without a function around it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + 0
+        x[x[:, 0] < 0] += x[0] * 0.5
+        x[(x[:, 0] < 0) & (x[:, 1] > 1)] *= 2
+        return x

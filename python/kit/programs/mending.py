@@ -1,7 +1,10 @@
-"""True and False where an operation takes a number, as in `mask == False` or `x * True`.
+"""Mending a trace in progress: what torch's tracer writes down wrongly, or cannot write down.
 
-A TorchScript graph cannot hold them there: torch's tracer puts them into it, and then fails with an internal
-error, or saves a program that fails. Tensors without dimensions compute the same.
+- True and False where an operation takes a number, as in `mask == False` or `x * True`. The tracer puts them
+  into the graph, and then fails with an internal error, or saves a program that fails. Tensors without
+  dimensions compute the same.
+- The shape of values that are set, as in `x[mask] *= 2`. The tracer cuts off leading dimensions of size 1, as
+  they are where the mask selects one element, and only there. They may as well stay.
 """
 
 from __future__ import annotations
@@ -23,15 +26,17 @@ _BOOL = 11
 """The number of the dtype in a graph."""
 
 
-def mend_numbers(graph: Graph) -> bool:
-    """Let the operations of a trace in progress take tensors where they are given True or False for a number.
-    Gives whether there are any.
+def mend(graph: Graph) -> bool:
+    """Mend the graph of a trace in progress; whether there was anything to mend.
 
-    Raises TraceError for an operation that takes no tensor there.
+    Raises TraceError for a truth value that no tensor can take the place of.
     """
     wrong = list(_misplaced(graph))
-    refuse([_finding(node, value) for node, place, value in wrong if not _mend(graph, node, place, value)])
-    return bool(wrong)
+    refuse([_finding(node, value) for node, place, value in wrong if not _replace(graph, node, place, value)])
+    cut = [node for node in graph.findAllNodes("aten::index_put_") if _is_cut(node.inputsAt(2).node())]
+    for node in cut:
+        _leave_whole(node)
+    return bool(wrong or cut)
 
 
 def keep_tensors(program: torch.jit.ScriptModule) -> None:
@@ -64,7 +69,7 @@ def _may_be_truth(schema: str, place: int) -> bool:
     return bool(torch._C.parse_schema(schema).arguments[place].type.kind() != "NumberType")
 
 
-def _mend(graph: Graph, node: Node, place: int, value: bool) -> bool:
+def _replace(graph: Graph, node: Node, place: int, value: bool) -> bool:
     """Replace an argument, if there is such an operation."""
     given = node.inputsAt(place)
     node.replaceInput(place, _constant(graph, node, _TENSORS[value]))
@@ -96,6 +101,23 @@ def _finding(node: Node, value: bool) -> Finding:
         f"write {int(value)}",
         place_of_node(node),
     )
+
+
+def _is_cut(view: Node) -> bool:
+    """Whether it is a view without leading dimensions of size 1."""
+    if view.kind() != "aten::view":
+        return False
+    whole, cut = view.inputsAt(0).type().sizes(), view.output().type().sizes()
+    return whole is not None and cut is not None and [1] * (len(whole) - len(cut)) + cut == whole
+
+
+def _leave_whole(node: Node) -> None:
+    view = node.inputsAt(2).node()
+    sizes = view.inputsAt(1).node()
+    node.replaceInput(2, view.inputsAt(0))
+    for one in (view, sizes):
+        if not one.output().uses():
+            one.destroy()
 
 
 def _is_truth(kind: Any) -> bool:
