@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -29,8 +29,9 @@ from kit.signature import Signature
 from kit.sizes import budget_of
 from kit.source import place_raised
 from kit.state import attributes_kept
-from kit.values import random_like
+from kit.values import VARIANTS, random_like, variant
 
+_DRAWS = 3
 _BY_VALUES = ("value-branch", "value-number", "numpy-round-trip", "untraced")
 
 
@@ -127,13 +128,25 @@ def _differences(evidence: Evidence, eager: Eager, recipe: Recipe, branches: Bra
     if not findings or not isinstance(recipe.cases, int):
         return findings
     same = dict(evidence.example.sizes)
-    tensors = random_like(
-        declared_inputs(eager, recipe).inputs, list(eager.inputs.values()), same, recipe.seed
-    )
-    with branches.installed():
-        other = record(eager, tensors, "other values", same)
-    by_value = check((baked_value,), replace(evidence, traces=[evidence.example, other]), recipe.allow)
-    return by_value or findings
+    for tensors in _other_values(eager, recipe, same):
+        try:
+            with branches.installed():
+                other = record(eager, tensors, "other values", same)
+        except TraceError:  # values that the model does not take
+            continue
+        by_value = check((baked_value,), replace(evidence, traces=[evidence.example, other]), recipe.allow)
+        if by_value:
+            return by_value
+    return findings
+
+
+def _other_values(eager: Eager, recipe: Recipe, sizes: Mapping[str, int]) -> Iterator[list[Tensor]]:
+    """Random and extreme inputs of these sizes."""
+    inputs, examples = declared_inputs(eager, recipe).inputs, list(eager.inputs.values())
+    for number in range(_DRAWS):
+        yield random_like(inputs, examples, sizes, recipe.seed + number)
+    for change in VARIANTS.values():
+        yield variant(examples, change)
 
 
 def _compile(branches: Branches, evidence: Evidence, findings: Sequence[Finding]) -> bool:

@@ -130,3 +130,10 @@ def numpy_takes_the_tensor(x: Tensor) -> Tensor:
 def numpy_after_detaching(x: Tensor) -> Tensor:
     order = np.argsort(x[:, 0].detach().cpu().numpy())  # here
     return x + torch.from_numpy(order)[:, None]
+
+
+@offender("baked-value", example=lambda: torch.tensor([[1.0, -1.0, 1.0], [2.0, 3.0, 4.0]]))
+def rolled_by_a_count(x: Tensor) -> Tensor:
+    """Other values often give the same count, and those of other sizes another."""
+    count = (x[0] > 0).sum()
+    return torch.roll(x, count, 1)  # type: ignore[arg-type]  # here
