@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import torch
@@ -109,10 +109,15 @@ class Recorder:
         self._busy = False
 
     def __enter__(self) -> Recorder:
-        for owner, words in ((Tensor, _METHODS), (torch, _FUNCTIONS)):
-            for name, word in words.items():
-                self._originals.append((owner, name, vars(owner).get(name)))
-                setattr(owner, name, self._method(word, getattr(owner, name)))
+        for name, word in _METHODS.items():
+            self._originals.append((Tensor, name, vars(Tensor).get(name)))
+            setattr(Tensor, name, self._method(word, getattr(Tensor, name)))
+        for name, word in _FUNCTIONS.items():
+            original = getattr(torch, name)
+            replacement = self._method(word, original)
+            for module in _holders(name, original):
+                self._originals.append((module, name, original))
+                setattr(module, name, replacement)
         for name in _PRINTING:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
@@ -226,6 +231,12 @@ class Recorder:
             names = zip(tensor_inputs(graph), self.inputs, strict=False)
             self._tracer = Tracer(graph, {one.unique(): name for one, name in names})
         return self._tracer
+
+
+def _holders(name: str, function: Any) -> list[ModuleType]:
+    """The modules that have a function of torch under its name: torch, and those that import it."""
+    modules = [one for one in list(sys.modules.values()) if isinstance(one, ModuleType)]
+    return [one for one in modules if vars(one).get(name) is function]
 
 
 def _is_recorded(tensor: Tensor) -> bool:

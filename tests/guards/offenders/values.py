@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_nonzero, nn
 
 from tests.guards.registry import offender
 
@@ -135,3 +135,8 @@ def found_by_nonzero(x: Tensor) -> Tensor:
 def repeated_as_often_as_told(x: Tensor) -> Tensor:
     large = x.repeat_interleave((x[:, 0].abs() > 1e6).long(), 0)
     return x + 1 if large.shape[0] == 0 else x * 2  # here
+
+
+@offender("value-branch")
+def function_under_its_own_name(x: Tensor) -> Tensor:
+    return x + 1 if is_nonzero((x.abs() > 1e6).sum()) else x * 2  # here
