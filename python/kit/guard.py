@@ -20,6 +20,7 @@ from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
 from kit.guards.operations import random_operation, training_mode
 from kit.guards.paths import doubts
+from kit.otherwise import traced_otherwise
 from kit.programs.branches import Branches, of_branches
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
@@ -61,6 +62,8 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
         program = cache(partial(_program, eager, branches))
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
+        with branches.installed():
+            findings = findings or traced_otherwise(eager, evidence.example, recipe)
         if not findings:
             evidence, tries = _with_others(evidence, eager, recipe, branches)
             if signature is None:
@@ -85,6 +88,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
         branches = Branches(eager)
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
+        findings = findings or traced_otherwise(eager, evidence.example, recipe)
         if any(finding.rule in _BY_VALUES for finding in findings):
             return findings  # traces on other values may go another way, and say nothing of sizes
         failed = _of_signature(eager, recipe, findings)

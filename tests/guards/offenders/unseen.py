@@ -100,3 +100,24 @@ def goes_on_after_a_failure(x: Tensor) -> Tensor:
 @offender("fails")
 def truths_for_bounds(x: Tensor) -> Tensor:
     return x.clamp(False, True)  # here
+
+
+@offender("fails")
+def asks_for_the_type_of_a_size(x: Tensor) -> Tensor:
+    rows = x.shape[0]
+    return x * 2 if isinstance(rows, int) else x + 1  # here
+
+
+@offender("fails")
+def size_as_a_key_that_may_be_missing(x: Tensor) -> Tensor:
+    return x * {4: 2.0}.get(x.shape[0], 1.0)
+
+
+@offender("fails")
+class AsksWhetherItIsTraced(nn.Module):
+    """An output less in production."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.jit._trace.is_tracing():  # here
+            return x
+        return x + 1

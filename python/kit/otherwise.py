@@ -1,0 +1,90 @@
+"""What a model does otherwise while it is traced, on the very example: sizes and numbers are tensors then."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from types import CodeType, FrameType
+from typing import Any
+
+from torch import Tensor
+
+from kit.compare import tolerances_for
+from kit.eager import Eager
+from kit.guards.evidence import Trace
+from kit.guards.finding import Finding
+from kit.programs.recording import record
+from kit.recipe import Recipe
+from kit.replay import difference
+from kit.signature import dtype_name
+from kit.source import Place, is_ground, place_of
+from kit.state import attributes_kept
+
+Step = tuple[CodeType, int, int]
+
+
+def traced_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding]:
+    """The finding that the model gave another output when it was traced, unless it does so in every call."""
+    if trace.outputs is None or eager.seed is not None:
+        return []
+    name = _other_output(eager, trace.outputs, recipe)
+    if name is None:
+        return []
+    example = list(eager.inputs.values())
+    with attributes_kept(eager.module):
+        again = eager.run(example, "the example")
+    if _other_output(eager, again, recipe) is not None:
+        return []
+    with attributes_kept(eager.module):
+        steps = _steps(lambda: eager.run(example, "the example"))
+    place = _parting(steps, _steps(lambda: record(eager)))
+    return [
+        Finding(
+            "fails",
+            f"the output '{name}' is another while the model is traced than else, on the same example",
+            "sizes and numbers are tensors then: do not ask for their type, use none as a key, and let "
+            "nothing depend on whether the model is traced",
+            place,
+        )
+    ]
+
+
+def _other_output(eager: Eager, outputs: Sequence[Tensor], recipe: Recipe) -> str | None:
+    """The first output that is not as for the example, within the tolerance that an archive must keep."""
+    for name, actual, expected in zip(eager.outputs, outputs, eager.example_outputs, strict=True):
+        dtype = dtype_name(expected.dtype)
+        tolerance = tolerances_for([dtype], recipe.tolerances)[dtype]
+        if actual.dtype != expected.dtype or not difference(actual, expected, tolerance).within:
+            return name
+    return None
+
+
+def _steps(call: Callable[[], object]) -> list[Step]:
+    """The instructions of code outside of torch and kit that a call goes through, with their lines."""
+    steps: list[Step] = []
+
+    def watch(frame: FrameType, event: str, argument: Any) -> Any:
+        if is_ground(frame.f_code.co_filename):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            steps.append((frame.f_code, frame.f_lasti, frame.f_lineno))
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def _parting(one: Sequence[Step], other: Sequence[Step]) -> Place | None:
+    """Where two calls of the model part."""
+    last = None
+    for step, another in zip(one, other, strict=False):
+        if step[:2] != another[:2]:
+            return place_of([(last[0].co_filename, last[2])]) if last is not None else None
+        last = step
+    return None
