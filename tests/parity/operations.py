@@ -316,3 +316,52 @@ def bags() -> kit.Recipe:
     cases = [(torch.arange(length) * 3 % 11, torch.tensor(list_)) for length, list_ in starts.items()]
     dynamic = {"tokens": {0: kit.Dim("length", 1, 64)}, "offsets": {0: kit.Dim("bags", 1, 16)}}
     return kit.Recipe(Bags(), cases[0], dynamic=dynamic, cases=cases)
+
+
+class Pieces(nn.Module):
+    """x: float32[batch, 32] → what is computed with weights that are pieces of one storage."""
+
+    square: Tensor
+    turned: Tensor
+    narrow: Tensor
+    stack: Tensor
+    taps: Tensor
+    table: Tensor
+    spread: Tensor
+    nothing: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = nn.Parameter(torch.randn(4 * 1024 + 8))
+        whole = self.whole.detach()
+        self.register_buffer("square", whole[1024:2048].view(32, 32))
+        self.register_buffer("turned", whole[7:1031].view(32, 32).t())
+        self.register_buffer("narrow", whole[2048:3072].view(32, 32)[:, 3:20])
+        self.register_buffer("stack", whole[8:2056].view(2, 32, 32))
+        self.register_buffer("taps", whole[1000:1096].view(2, 4, 12)[:, :, 5:8])
+        self.register_buffer("table", whole[2000:2040].view(10, 4))
+        self.register_buffer("spread", whole[5::3][:32])
+        self.register_buffer("nothing", whole[9:9].view(32, 0))
+
+    def forward(self, x: Tensor) -> Outputs:
+        pairs = torch.stack([x, x + 1])
+        signal = x[:, None].expand(-1, 4, -1)
+        return {
+            "product": x @ self.square,
+            "of_turned": x @ self.turned,
+            "of_narrow": x @ self.narrow,
+            "with_bias": functional.linear(x, self.square, self.spread),
+            "sum_of_products": x @ self.square + x.tanh() @ self.turned,
+            "stacked": torch.bmm(pairs, self.stack),
+            "convolved": functional.conv1d(signal, self.taps),
+            "through_nothing": x @ self.nothing @ self.nothing.t(),
+            "bias_alone": torch.addmm(self.spread, x @ self.nothing, self.nothing.t()),
+            "embedded": functional.embedding((x[:, :3] > 0).long(), self.table),
+            "spread": x * self.spread + self.whole[-1],
+        }
+
+
+@member
+def pieces() -> kit.Recipe:
+    torch.manual_seed(0)
+    return kit.Recipe(Pieces().eval(), torch.randn(4, 32), dynamic={"x": {0: BATCH}}, cases=4)

@@ -45,6 +45,17 @@ def test_rows_are_divided_evenly_among_blocks(depth: int, height: str) -> None:
     assert "std::min<int64_t>(M - m" not in kernels
 
 
+def test_a_sum_of_products_is_two_products() -> None:
+    class Sum(nn.Module):
+        def forward(self, x: Tensor, y: Tensor, v: Tensor, w: Tensor) -> Tensor:
+            return x @ v + y @ w
+
+    example = [torch.zeros(4, 32), torch.zeros(4, 32), torch.zeros(32, 16), torch.zeros(32, 16)]
+    code = generate(torch.export.export(Sum(), tuple(example), strict=False), example, "x86-64-v3")
+    assert not code.left_out
+    assert "aoti_torch__mm_plus_mm_out" not in code.functions
+
+
 def products(module: torch.fx.GraphModule) -> int:
     """How many products are in the graph."""
     targets = (torch.ops.aten.linear.default, torch.ops.aten.mm.default, torch.ops.aten.addmm.default)

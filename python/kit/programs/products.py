@@ -38,6 +38,8 @@ def products_by_size() -> Iterator[None]:
         stack.enter_context(_first_choice())
         stack.enter_context(_fitting_blocks())
         stack.enter_context(_equal_heights())
+        stack.enter_context(_each_by_itself())
+        stack.enter_context(_weights_as_they_are())
         yield
 
 
@@ -192,6 +194,48 @@ def _equal_heights() -> Iterator[None]:
     even = _WALK.sub(_EVEN_WALK, CppMicroGemmFP32Vec.TEMPLATE_ENTRY)
     with replaced(CppMicroGemmFP32Vec, "TEMPLATE_ENTRY", even):
         yield
+
+
+@contextmanager
+def _each_by_itself() -> Iterator[None]:
+    """Within it, a sum of two products is two products: Inductor would call an operation of its own that only
+    libtorch has."""
+    from torch._inductor.kernel import mm_plus_mm
+    from torch._inductor.lowering import lowerings
+
+    def lowered(a: Any, b: Any, c: Any, d: Any, **_layout: Any) -> Any:
+        return lowerings[aten.add](lowerings[aten.mm](a, b), lowerings[aten.mm](c, d))
+
+    with replaced(mm_plus_mm, "tuned_mm_plus_mm", lowered):
+        yield
+
+
+@contextmanager
+def _weights_as_they_are() -> Iterator[None]:
+    """Within it, templates get right what Inductor does not: a weight that is a piece of a storage, which it
+    would take from the start of that, and one without elements, for which it puts down no sums."""
+    from torch._inductor.codegen.cpp_gemm_template import CppGemmTemplate
+    from torch._inductor.virtualized import V
+
+    original = CppGemmTemplate.__dict__["add_choices"].__func__
+
+    def add_choices(kind: Any, choices: Any, layout: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
+        weight = nodes[-1]
+        if 0 in weight.get_size():
+            return None
+        constant = V.graph.constants.get(weight.get_name())
+        if constant is not None and constant.storage_offset() != 0:
+            V.graph.constants[weight.get_name()] = _apart(constant)
+        return original(kind, choices, layout, nodes, *args, **kwargs)
+
+    with replaced(CppGemmTemplate, "add_choices", classmethod(add_choices)):
+        yield
+
+
+def _apart(tensor: Any) -> Any:
+    """A tensor with the same strides, at the start of a storage of its own."""
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.as_strided((extent,), (1,)).clone().as_strided(tensor.shape, tensor.stride())
 
 
 def _purpose(config: Any) -> tuple[Any, ...]:
