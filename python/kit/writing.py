@@ -13,6 +13,8 @@ from typing import IO
 
 from kit.errors import UnavailableError, UsageError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 def check_destination(path: str | os.PathLike[str]) -> Path:
     """The file to write, with symbolic links followed. Raises UsageError if nothing can be written there."""
@@ -50,13 +52,31 @@ def replacing(path: str | os.PathLike[str], again: str, *, mode: int = 0o666) ->
         _sync_directory(target.parent)
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write it elsewhere"
+        remedy = "make room" if error.errno in _NO_ROOM else "write it elsewhere"
         raise UnavailableError(
             f"{os.fspath(path)}: it cannot be written: {reason}; {remedy}, and {again} again"
         ) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(prefix: str = "kit-") -> Iterator[Path]:
+    """A folder for temporary files, which is gone at the end. Raises UnavailableError for any OSError."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+            yield Path(name).resolve()
+    except OSError as error:
+        raise temporary_fault(error) from error
+
+
+def temporary_fault(error: OSError) -> UnavailableError:
+    """What to raise where temporary files cannot be written."""
+    place = tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp"
+    reason = error.strerror or str(error)
+    remedy = "make room there" if error.errno in _NO_ROOM else "set TMPDIR elsewhere"
+    return UnavailableError(f"{place}: temporary files are written there, and it failed: {reason}; {remedy}")
 
 
 def synchronise(file: IO[bytes]) -> None:

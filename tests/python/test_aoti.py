@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -326,6 +328,16 @@ def test_what_inductor_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     line = Path(__file__).read_text().splitlines().index("            return torch.tanh(x)  # refused") + 1
     with pytest.raises(TraceError, match=rf"aten\.tanh\.default at .*test_aoti.py:{line} .*missing lowering"):
         compile_method(*simple(Refused()), "x86-64-v2")
+
+
+def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
+    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
+    with pytest.raises(UnavailableError, match="No space left on device; make room there"):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
 
 
 def test_inputs_with_gaps_are_a_fault_of_the_caller() -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from kit.errors import InternalError
+from kit.errors import InternalError, UnavailableError
 from kit.programs import canonical
 from kit.programs.canonical import canonical_members
 from kit.programs.pickles import pickled_texts, replace_texts
@@ -98,6 +98,16 @@ def test_members_that_torch_never_wrote_before_are_refused(monkeypatch: pytest.M
         with_member("code/__torch__/new.py", b"op_version_set = 1\n")
     with pytest.raises(InternalError, match=r"torch wrote FRAME in 'new\.pkl'"):
         with_member("new.pkl", b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00.")
+
+
+def test_a_folder_for_temporary_files_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(
+        UnavailableError, match=r"none: temporary files .*: No such file .*; set TMPDIR elsewhere"
+    ):
+        canonical_members(program())
 
 
 def test_names_in_pickles_are_replaced_and_nothing_else() -> None:

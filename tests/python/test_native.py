@@ -193,6 +193,15 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_an_archiver_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = 'for result; do :; done; : > "$result"'
+    monkeypatch.setenv("CXX", str(compiler(tmp_path, f'[ "$1" = --version ] && echo fine && exit; {result}')))
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnavailableError, match=r"^ar is not here.*install the packages g\+\+ and binutils"):
+        kit.export(small, path=tmp_path / "model.pt", programs=("native",))
+
+
 def test_an_interrupted_compile_leaves_nothing(tmp_path: Path) -> None:
     started = tmp_path / "started"
     (tmp_path / "recipe.py").write_text("from tests.python.test_native import small\n")

@@ -29,6 +29,7 @@ from kit.programs.exported import example_of, exported
 from kit.programs.inductor import LEVELS, check_compiler, compiling
 from kit.signature import Signature
 from kit.source import one_line, place_of
+from kit.writing import temporary_fault
 
 ENGINE = "aoti"
 WEIGHTS, ROOT = "kit_weights", "kit_root"
@@ -242,6 +243,8 @@ def _refused(error: Exception, program: ExportedProgram) -> Exception:
             return UnavailableError(f"{one_line(one)}; install the package g++ (apt-get install g++)")
         if isinstance(one, InternalError):
             return one
+        if isinstance(one, OSError):
+            return temporary_fault(one)
     cause = chain[-1]
     target = next(
         (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None

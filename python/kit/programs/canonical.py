@@ -9,10 +9,8 @@ shows the old names, the program is then loaded and saved again until it no long
 from __future__ import annotations
 
 import io
-import os
 import re
 import struct
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 
@@ -22,6 +20,7 @@ from kit.errors import InternalError
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.programs.pickles import pickled_texts, replace_texts
 from kit.programs.variables import renumber_variables
+from kit.writing import temporary_folder
 
 Members = dict[str, bytes | memoryview]
 
@@ -83,8 +82,8 @@ def _contents(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: memoryview)
 
 
 def _loaded(members: Members) -> torch.jit.ScriptModule:
-    with tempfile.TemporaryDirectory(prefix="kit-") as directory:
-        path = os.path.join(directory, "model.pt")
+    with temporary_folder() as folder:
+        path = folder / "model.pt"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for name, data in members.items():
                 archive.writestr(f"model/{name}", data)

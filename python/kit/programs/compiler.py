@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ import torch
 from kit.errors import UnavailableError
 from kit.programs.build_cache import cached, keep_log
 from kit.programs.inductor import check_compiler
+from kit.writing import temporary_folder
 
 FLAGS = "KIT_NATIVE_FLAGS"
 """The environment variable with further flags, for the compiler and the linker; they come last. With any, the
@@ -83,46 +82,37 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     library: sources of which only those count that the others use.
 
     Each object is kept, so that what did not change is not compiled again. Raises UnavailableError if there
-    is no compiler, or if it fails: then the log is kept, and named.
+    is no compiler, or if it fails: then the log is kept, and named; and if there is no room for it.
     """
     compiler = check_compiler()
     key = "\n".join([compiler.version, torch.__version__, target, *_COMMON, *_LINK, _EXPORTS, *_further()])
-    try:
-        with tempfile.TemporaryDirectory(prefix="kit-compile-", ignore_cleanup_errors=True) as name:
-            folder = Path(name).resolve()
+    with temporary_folder("kit-compile-") as folder:
+        processes = _Processes(folder)
 
-            processes = _Processes(folder)
+        def compiled(source: Source) -> bytes:
+            kit = _kit_headers() if source.with_kit else ""
+            parts = [
+                key,
+                kit,
+                *source.flags,
+                source.text,
+                *(f"{a}\n{b}" for a, b in source.headers.items()),
+            ]
+            return cached("\0".join(parts), lambda: _compile(compiler.command, source, target, processes))
 
-            def compiled(source: Source) -> bytes:
-                kit = _kit_headers() if source.with_kit else ""
-                parts = [
-                    key,
-                    kit,
-                    *source.flags,
-                    source.text,
-                    *(f"{a}\n{b}" for a, b in source.headers.items()),
-                ]
-                return cached("\0".join(parts), lambda: _compile(compiler.command, source, target, processes))
-
-            pool = ThreadPoolExecutor(os.cpu_count() or 1)
-            try:
-                objects = list(pool.map(compiled, [*sources, *library]))
-            except BaseException:
-                processes.stop()
-                raise
-            finally:
-                pool.shutdown(cancel_futures=True)
-            digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in objects)).hexdigest()
-            return cached(
-                f"{key}\0link {len(sources)}\0{digest}",
-                lambda: _link(compiler.command, objects, len(sources), processes),
-            )
-    except OSError as error:
-        remedy = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "set TMPDIR elsewhere"
-        raise UnavailableError(
-            f"{tempfile.gettempdir()}: native programs are compiled there, and it failed: {error.strerror}; "
-            f"{remedy}"
-        ) from error
+        pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        try:
+            objects = list(pool.map(compiled, [*sources, *library]))
+        except BaseException:
+            processes.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        digest = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in objects)).hexdigest()
+        return cached(
+            f"{key}\0link {len(sources)}\0{digest}",
+            lambda: _link(compiler.command, objects, len(sources), processes),
+        )
 
 
 class _Processes:
@@ -145,9 +135,15 @@ class _Processes:
         """Run a command in the folder. Raises UnavailableError if it fails: its log is kept, and named."""
         with self._lock:
             self._check()
-            process = subprocess.Popen(
-                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
+            try:
+                process = subprocess.Popen(
+                    command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                )
+            except FileNotFoundError as error:
+                raise UnavailableError(
+                    f"{command[0]} is not here, which native programs are made with; install the packages "
+                    "g++ and binutils (apt-get install g++ binutils)"
+                ) from error
             self._running.add(process)
         try:
             printed, said = process.communicate()

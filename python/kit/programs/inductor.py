@@ -13,7 +13,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import torch
 
 from kit.errors import InternalError, UnavailableError
+from kit.writing import temporary_folder
 
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 """The micro-architecture levels of the x86-64 psABI that programs are compiled for, the lowest first."""
@@ -73,8 +73,7 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     """
     compiler = check_compiler()
     level = target if target in LEVELS else LEVELS[0]
-    with _lock, tempfile.TemporaryDirectory(prefix="kit-compile-") as name, ExitStack() as stack:
-        folder = Path(name).resolve()
+    with _lock, temporary_folder("kit-compile-") as folder, ExitStack() as stack:
         # What CXX says now: Inductor has read it when it was imported.
         _enter_settings(stack, {**config, "cpp.cxx": (None, compiler.command)})
         stack.enter_context(_changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
