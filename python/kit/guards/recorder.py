@@ -112,12 +112,11 @@ class Recorder:
         for name, word in _METHODS.items():
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._method(word, getattr(Tensor, name)))
-        for name, word in _FUNCTIONS.items():
-            original = getattr(torch, name)
-            replacement = self._method(word, original)
-            for module in _holders(name, original):
-                self._originals.append((module, name, original))
-                setattr(module, name, replacement)
+        originals = {name: getattr(torch, name) for name in _FUNCTIONS}
+        watched = {name: self._method(word, originals[name]) for name, word in _FUNCTIONS.items()}
+        for module, name in _holders(originals):
+            self._originals.append((module, name, originals[name]))
+            setattr(module, name, watched[name])
         for name in _PRINTING:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
@@ -233,10 +232,19 @@ class Recorder:
         return self._tracer
 
 
-def _holders(name: str, function: Any) -> list[ModuleType]:
-    """The modules that have a function of torch under its name: torch, and those that import it."""
-    modules = [one for one in list(sys.modules.values()) if isinstance(one, ModuleType)]
-    return [one for one in modules if vars(one).get(name) is function]
+def _holders(functions: Mapping[str, Any]) -> list[tuple[ModuleType, str]]:
+    """The modules that have functions of torch under their names: torch, and those that import them."""
+    modules = [
+        (module, vars(module))
+        for name, module in list(sys.modules.items())
+        if isinstance(module, ModuleType) and not name.startswith("torch.")
+    ]
+    return [
+        (module, name)
+        for name, function in functions.items()
+        for module, held in modules
+        if held.get(name) is function
+    ]
 
 
 def _is_recorded(tensor: Tensor) -> bool:
