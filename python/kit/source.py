@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import FrameType, TracebackType
+
+_TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
+_SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,15 @@ def _stack(frame: FrameType | None) -> Iterator[tuple[str, int]]:
         frame = frame.f_back
 
 
+_INTERPRETER = "The following operation failed in the TorchScript interpreter"
+
+
 def one_line(error: BaseException) -> str:
-    """Type and message of an exception on one line; of a long message the first line that says something."""
+    """Type and message of an exception on one line; of a long message the first line that says something. For
+    TorchScript's interpreter that is the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith(_INTERPRETER):
+        return lines[-1]
     text = lines[0] if lines else ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -67,9 +77,17 @@ def raised_at(error: BaseException) -> str:
 
 
 def place_raised(error: BaseException) -> Place | None:
-    """Where the exception was raised, outside of torch and kit."""
+    """Where the exception was raised, outside of torch and kit: in Python, or else in the code that a
+    TorchScript program was made from, if the message tells."""
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    return place_of(reversed(frames))
+    return place_of(reversed(frames)) or place_of(told_frames(str(error).rpartition("original code")[2]))
+
+
+def told_frames(text: str) -> list[tuple[str, int]]:
+    """Paths and lines of a stack as TorchScript tells it of what was traced, or was compiled, the innermost
+    first."""
+    found = _TRACED.findall(text) or _SCRIPTED.findall(text)[::-1]
+    return [(path, int(line)) for path, line in found]
 
 
 def is_own(error: BaseException) -> bool:

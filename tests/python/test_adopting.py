@@ -172,7 +172,11 @@ def test_a_size_that_was_baked_in_is_found(folder: Path) -> None:
             return x + torch.ones(int(x.shape[0]), 1)
 
     old = traced(Baked(), folder / "old.pt")
-    with pytest.raises(TraceError, match=r"fails for batch = .*\[baked-size\]"):
+    message = (
+        r"test_adopting\.py:\d+: `return x \+ torch.ones.* fails for batch = 3: RuntimeError: "
+        r"The size of tensor a .*\[baked-size\]"
+    )
+    with pytest.raises(TraceError, match=message):
         adopt(old, {"x": X}, folder / "new.pt", dynamic=BATCH)
     adopt(old, {"x": X}, folder / "new.pt")  # for this very size it is right
 

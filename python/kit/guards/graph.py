@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from functools import cache
 from typing import Any
 
 import torch
 
-from kit.source import Place, place_of
+from kit.source import Place, place_of, told_frames
 
 Graph = Any
 """torch._C.Graph. Its Python interface has no types."""
 Node = Any
 Value = Any
 
-_TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
-_SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
 _UNDECLARED = frozenset(["aten::unsafe_chunk", "aten::unsafe_split", "aten::unsafe_split_with_sizes"])
 """Views that torch's schemas do not tell of."""
 _MAY_COPY_NAMES = """
@@ -70,9 +67,7 @@ def place_of_node(node: Node) -> Place | None:
 
 def stack_of_node(node: Node) -> list[tuple[str, int]]:
     """Paths and lines of the stack when a node was traced or compiled, the innermost first."""
-    text = node.sourceRange()
-    found = _TRACED.findall(text) or _SCRIPTED.findall(text)[::-1]
-    return [(path, int(line)) for path, line in found]
+    return told_frames(node.sourceRange())
 
 
 @cache
