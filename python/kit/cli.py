@@ -282,6 +282,9 @@ def _add_parity(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="compare submodule by submodule and run by run, and name the first that differs",
     )
     parser.add_argument(
+        "--method", metavar="M", help="the method to look into with --layers (default: forward)"
+    )
+    parser.add_argument(
         "--bisect-fusion",
         action="store_true",
         help="compare fused with unfused instead, and find what differs; takes MODEL alone, and options of "

@@ -189,6 +189,8 @@ def parity(options: argparse.Namespace) -> int:
     """Print the comparison of all ways; ParityError if they differ."""
     if options.layers:
         return layers_of(options)
+    if options.method is not None:
+        raise UsageError("--method goes with --layers; all methods are compared without it")
     from kit.replay import parity
 
     configuration = configuration_of(options)
@@ -201,12 +203,13 @@ def parity(options: argparse.Namespace) -> int:
 def layers_of(options: argparse.Namespace) -> int:
     """Print the comparison submodule by submodule; ParityError if they differ."""
     from kit.layerwise.search import layers
+    from kit.method import FORWARD
 
     if options.engine not in ("auto", "torchscript"):
         raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
     if (configuration := configuration_of(options)) != DEFAULTS:
         raise UsageError(f"--layers runs the program as torch does, not with {configuration}; drop that")
-    report = layers(options.recipe, options.archive, options.device)
+    report = layers(options.recipe, options.archive, options.device, options.method or FORWARD)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0

@@ -94,6 +94,7 @@ def test_predictor_refuses_a_bad_command_line(
         (["verify", "{archives}/plain.pt"], 3, "plain.pt"),
         (["parity", "no.py:recipe", "{archives}/mlp.pt"], 2, "no.py"),
         (["parity", "mlp.py", "{archives}/mlp.pt"], 2, "mlp.py"),
+        (["parity", "no.py:recipe", "{archives}/mlp.pt", "--method", "forward"], 2, "--layers"),
     ],
 )
 def test_python_refuses_a_bad_command_line(

@@ -303,6 +303,20 @@ def test_an_archive_of_several_methods(tmp_path: Path) -> None:
     assert [layer.name for layer in report.layers if layer.difference is not None] == ["layer", "act"]
 
 
+def test_one_of_several_methods(tmp_path: Path) -> None:
+    model, path = Coded(), tmp_path / "model.pt"
+    one = kit.Recipe(model, X, cases=2, methods={"encode": kit.Method(X, cases=2)})
+    kit.export(one, path=path)
+    assert [layer.name for layer in layers(one, path, method="encode").layers] == ["layer"]
+    nn.init.ones_(model.layer.bias)
+    changed = layers(one, path, method="encode")
+    assert changed.first is not None
+    assert changed.first.name == "layer"
+    assert changed.inputs == "agree"
+    with pytest.raises(UsageError, match="has no method 'decode'"):
+        layers(one, path, method="decode")
+
+
 class Coded(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from kit.layerwise.pairs import Compare, compare_nearest, size, worst
 from kit.layerwise.report import Layer, LayersReport
 from kit.layerwise.runs import compare_runs, failing_as_parity
 from kit.layerwise.watch import Seen, Watch, tensors_of
-from kit.manifest import Manifest
+from kit.method import FORWARD, Method
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.programs.instrument import Call, Instrumented, Results, instrument
 from kit.programs.torchscript import ENGINE
@@ -34,7 +34,10 @@ _RUNS = 3  # a first run is profiled, and what it showed is optimised in the sec
 
 
 def layers(
-    recipe: Recipe | Callable[[], object] | str, path: str | os.PathLike[str], device: str = "cpu"
+    recipe: Recipe | Callable[[], object] | str,
+    path: str | os.PathLike[str],
+    device: str = "cpu",
+    method: str = FORWARD,
 ) -> LayersReport:
     """Compare every submodule of an archive's TorchScript program with the eager model's, and every run.
 
@@ -43,23 +46,24 @@ def layers(
     counts. Then the program as it is runs all cases ten times, in Python and in C++.
 
     A difference is in the report and raises nothing. Raises UsageError if the recipe's model takes or returns
-    something else than the archive's, ArchiveError if the file is no sound archive, ParityError if the
-    program fails where eager does not, UnavailableError if the host lacks the device.
+    something else than the archive's, or has no such method, ArchiveError if the file is no sound archive,
+    ParityError if the program fails where eager does not, UnavailableError if the host lacks the device.
     """
     archive = Archive(path)
     manifest = known_manifest(archive)
-    model = Model(archive, ENGINE, device)
+    model = Model(archive, ENGINE, device, method)
     ways = {
-        TRACED: traced_in_python(archive.path, device),
+        TRACED: traced_in_python(archive.path, device, method),
         f"{ENGINE} (C++)": lambda inputs: model.predict(list(inputs)),
     }
-    cases = [[tensor.to(device) for tensor in inputs] for inputs, _ in archive.cases()]
+    cases = [[tensor.to(device) for tensor in inputs] for inputs, _ in archive.cases(method)]
     with random_state_kept():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)):
-            eager = Eager(recipe, None if device == "cpu" else device)
-            _check_same_model(eager, manifest, archive.path)
-            search = _Search(eager, _load(archive.path, device), _comparing(manifest))
+            eager = Eager(_of_method(recipe, method), None if device == "cpu" else device)
+            described = manifest.method(method)
+            _check_same_model(eager, described, archive.path)
+            search = _Search(eager, _load(archive.path, device), method, _comparing(described))
             expected = [search.compare(case, inputs) for case, inputs in enumerate(cases)]
             first = next((layer for layer in search.layers.values() if layer.differs), None)
             inputs_of_first = search.inputs_of(first, cases[first.case]) if first is not None else ""
@@ -82,14 +86,14 @@ class _Search:
     unseen: submodules that were not compared, and why.
     """
 
-    def __init__(self, eager: Eager, program: torch.jit.ScriptModule, differ: Compare) -> None:
+    def __init__(self, eager: Eager, program: torch.jit.ScriptModule, method: str, differ: Compare) -> None:
         self.layers: dict[Call, Layer] = {}
         self.outputs: dict[str, Layer] = {}
         self.unseen: dict[str, str] = {}
         self.differ = differ
         self._eager = eager
-        self._program = program
-        self._instrumented = instrument(program)
+        self._program, self._method = program, method
+        self._instrumented = instrument(program, method)
         self._watch = Watch(eager.module)
         # With several methods, a module is wrapped that could be traced as it is.
         self._wrapped = not eager.direct or program.original_name == "Flat" != type(eager.module).__name__
@@ -121,7 +125,7 @@ class _Search:
         call = Call(layer.name, layer.call - 1)
         with Watch(self._eager.module, arguments_of=call) as watch:
             self._eager.run(inputs, f"case {layer.case}")
-        instrumented = instrument(self._program, arguments_of=self._calls[call])
+        instrumented = instrument(self._program, self._method, self._calls[call])
         for _ in range(layer.run):
             given, _ = tensors_of(self._run(instrumented, layer.case, inputs).given)
         found = compare_nearest(given, watch.given, self.differ)
@@ -179,10 +183,17 @@ def _keep(layers: dict[Any, Layer], key: Any, layer: Layer) -> None:
         layers[key] = replace(larger, difference=worst([before.difference, layer.difference]))
 
 
-def _comparing(manifest: Manifest) -> Compare:
+def _of_method(recipe: Recipe, method: str) -> Recipe:
+    methods = recipe.by_method()
+    if method not in methods:
+        raise UsageError(f"the recipe has no method '{method}'; give one that it has: {', '.join(methods)}")
+    return methods[method]
+
+
+def _comparing(method: Method) -> Compare:
     def differ(actual: Tensor, expected: Tensor) -> Difference:
         dtype = dtype_name(expected.dtype)
-        return difference(actual, expected, manifest.tolerances.get(dtype, default_tolerance(dtype)))
+        return difference(actual, expected, method.tolerances.get(dtype, default_tolerance(dtype)))
 
     return differ
 
@@ -192,8 +203,8 @@ def _load(path: str, device: str) -> torch.jit.ScriptModule:
         return torch.jit.load(path, map_location=device)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _check_same_model(eager: Eager, manifest: Manifest, path: str) -> None:
-    signature = manifest.signature
+def _check_same_model(eager: Eager, method: Method, path: str) -> None:
+    signature = method.signature
     for kind, names, specs in (
         ("takes", list(eager.inputs), signature.inputs),
         ("returns", eager.outputs, signature.outputs),

@@ -1,6 +1,6 @@
 """A TorchScript program that also returns what each of its submodules returned.
 
-The graph of `forward` is copied and the submodules' methods are inlined into it one by one, each of their
+The graph of a method is copied and the submodules' methods are inlined into it one by one, each of their
 results becoming an output besides those of the model. Differences in it are those of the program as it runs:
 every submodule gets what the ones before it gave. The operations are the program's own; a fuser may group
 them in another way, as values that it could have kept to itself are outputs here.
@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from kit.method import FORWARD
 
 _FORWARD = re.compile(r"forward\d*")  # a module that is called again has a forward1, and so on
 _PLAIN = ("NoneType", "IntType", "FloatType", "BoolType", "StringType", "NumberType", "DeviceObjType")
@@ -68,13 +70,15 @@ class Instrumented:
         return Results(outputs, dict(zip(self.calls, values[:count], strict=True)), values[count:])
 
 
-def instrument(program: torch.jit.ScriptModule, arguments_of: Call | None = None) -> Instrumented:
-    """Make the results of all submodules outputs, and the arguments of one call of one, too.
+def instrument(
+    program: torch.jit.ScriptModule, method: str = FORWARD, arguments_of: Call | None = None
+) -> Instrumented:
+    """Make the results of all submodules outputs of a method, and the arguments of one call of one, too.
 
     The program itself stays as it is.
     """
     result = Instrumented(program)
-    graph = program._c._get_method("forward").graph.copy()
+    graph = program._c._get_method(method).graph.copy()
     given: list[Any] = []
     times: dict[str, int] = {}
     waiting = list(graph.nodes())[::-1]
@@ -82,10 +86,10 @@ def instrument(program: torch.jit.ScriptModule, arguments_of: Call | None = None
         node = waiting.pop()
         for path in _called_in_blocks(node):
             result.unseen[path] = _IN_BLOCK
-        method = _method(program, node)
-        if method is None:
+        called = _method(program, node)
+        if called is None:
             continue
-        path, name, callee = method
+        path, name, callee = called
         call = None
         if path and _FORWARD.fullmatch(name):
             call = Call(path, times.get(path, 0))
