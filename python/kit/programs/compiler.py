@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -116,10 +117,12 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
 
 
 class _Processes:
-    """The processes of a build, which end with it: if it is interrupted, so are they."""
+    """The processes of a build, and those that they start, which end with it: if it is interrupted, so are
+    they. What they leave behind then is in the folder of the build."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._environment = {**os.environ, "TMPDIR": str(folder)}
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
         self._lock = Lock()
@@ -129,7 +132,8 @@ class _Processes:
         with self._lock:
             self._stopped = True
             for process in self._running:
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, command: Sequence[str]) -> None:
         """Run a command in the folder. Raises UnavailableError if it fails: its log is kept, and named."""
@@ -137,7 +141,13 @@ class _Processes:
             self._check()
             try:
                 process = subprocess.Popen(
-                    command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                    command,
+                    cwd=self.folder,
+                    env=self._environment,
+                    start_new_session=True,  # a group, to be ended together
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
                 )
             except FileNotFoundError as error:
                 raise UnavailableError(
