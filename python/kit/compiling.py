@@ -86,11 +86,13 @@ def compile_programs(
         for target in targets or default_targets(engine, device):
             if engine == native.ENGINE and _CUDA.fullmatch(target):
                 continue
+            before = len(storages.blob)
             try:
                 _add(result, engine, target, methods, storages)
             except TraceError as error:
                 if AUTO not in programs:
                     raise
+                storages.forget(before)
                 result.notes.append(f"no program {engine} for {target}: {error}")
     if storages.blob:
         result.members[CONSTANTS] = bytes(storages.blob)
@@ -156,6 +158,15 @@ class _Storages:
             self._known[digest] = ConstantInfo(CONSTANTS, len(self.blob), len(constant))
             self.blob += constant
         return self._known[digest]
+
+    def forget(self, before: int) -> None:
+        """Drop the constants that were added since the blob had that many bytes."""
+        del self.blob[before:]
+        self._known = {
+            digest: one
+            for digest, one in self._known.items()
+            if one.member != CONSTANTS or one.offset < before
+        }
 
     def cut(self, package: bytes, step: int) -> tuple[bytes, tuple[ConstantInfo, ...]]:
         """A package without the constants that are here already, and these with where they belong in it.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import kit
 from kit.errors import InputError, TraceError, UnavailableError
 from kit.manifest import Manifest
+from kit.programs.native import NativeMethod
 from tests.conftest import ROOT, Run
 from tests.running import run_native
 
@@ -163,6 +164,33 @@ def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"draws random numbers"):
         kit.export(Noise(), X, path=path, programs=("native",), allow=["random"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_program_that_cannot_be_made_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose first method can be made."""
+
+    def make(name: str, *_: object) -> NativeMethod:
+        if name == "again":
+            raise TraceError("it cannot be made")
+        return NativeMethod(b"a shared object", [b"a constant"])
+
+    def refuse(*_: object) -> bytes:
+        raise TraceError("it cannot be made")
+
+    class Twice(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2
+
+        def again(self, x: Tensor) -> Tensor:
+            return x * 2
+
+    monkeypatch.setattr("kit.programs.native.compile_method", make)
+    monkeypatch.setattr("kit.programs.aoti.compile_method", refuse)
+    recipe = kit.Recipe(Twice(), X, methods={"again": kit.Method(X)})
+    archive = kit.export(recipe, path=tmp_path / "model.pt", programs=("auto",))
+    assert [one for one in archive.member_names if one.startswith("extra/kit/programs")] == []
 
 
 def test_a_compiler_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
