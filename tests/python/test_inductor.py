@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,13 @@ def test_all_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
         fail()
     assert state() == before
     assert not places[0].exists()
+
+
+def test_torch_logs_no_warnings() -> None:
+    log = logging.getLogger("torch._inductor.ir")
+    with compiling("x86-64-v2"):
+        assert not log.isEnabledFor(logging.WARNING)
+    assert log.isEnabledFor(logging.WARNING)
 
 
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

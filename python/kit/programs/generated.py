@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +72,6 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
         stack.enter_context(compiling(target, _CONFIG))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        stack.enter_context(_quiet())
         stack.enter_context(_without_onednn())
         stack.enter_context(products_by_size())
         found = stack.enter_context(_intercepted())
@@ -119,18 +117,6 @@ def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
         return program.module(check_guards=False)
     except TypeError:  # a version that has no such checks
         return program.module()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch warns in its log of what kit says itself, in one line."""
-    log = logging.getLogger("torch._inductor")
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def _without_onednn() -> AbstractContextManager[None]:

@@ -8,6 +8,7 @@ compiles for kit.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -81,6 +82,7 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
         stack.enter_context(flags)
         _enter_environment(stack, folder)
         _enter_random_state(stack)
+        stack.enter_context(_quiet())
         yield folder
 
 
@@ -117,6 +119,18 @@ def check_compiler() -> Compiler:
             "its version; install it again, or name another in the environment variable CXX"
         )
     return Compiler(named, done.stdout)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch logs which operations it has no C function for, and more; what matters kit says itself."""
+    log = logging.getLogger("torch._inductor")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
