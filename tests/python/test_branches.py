@@ -28,6 +28,7 @@ from tests.python.branching import (
     repeated,
     scaled,
     signed,
+    summed_up,
     unsigned,
 )
 from tests.python.branching import signed as by_another_name
@@ -59,6 +60,10 @@ def on_loop(x: Tensor) -> Tensor:
 
 def on_size(x: Tensor) -> Tensor:
     return above_eight_rows(x) + 1
+
+
+def on_rows(x: Tensor) -> Tensor:
+    return summed_up(x) * 2
 
 
 def on_two(x: Tensor) -> Tensor:
@@ -127,6 +132,7 @@ CASES: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("nested", lambda: on_nested, ["function nested"]),
     ("loop", lambda: on_loop, ["function halved"]),
     ("size", lambda: on_size, ["function above_eight_rows"]),
+    ("loop over a size", lambda: on_rows, ["function summed_up"]),
     ("two in one function", lambda: on_two, ["function clamped"]),
     ("one class twice", lambda: seeded(Two), ["submodule gates.0 (Gate)", "submodule gates.1 (Gate)"]),
     ("one submodule twice", lambda: seeded(Aliased), ["submodule one (Gate)"]),

@@ -162,6 +162,12 @@ def _places_of(function: FunctionType, home: dict[str, Any]) -> list[tuple[Any, 
 
 
 def of_branches(events: Sequence[Event], findings: Sequence[Finding]) -> list[tuple[Event, Finding]]:
-    """The events that are branches the guards found, each with its finding."""
-    by_place = {finding.place: finding for finding in findings if finding.rule.endswith("-branch")}
+    """The events that are branches or loops which the guards found, each with its finding."""
+    by_place = {finding.place: finding for finding in findings if _is_control_flow(finding)}
     return [(event, by_place[event.place]) for event in events if event.place in by_place]
+
+
+def _is_control_flow(finding: Finding) -> bool:
+    """Whether it is about a branch, or about how often a loop runs."""
+    loops = finding.place is not None and finding.place.code.startswith(("for ", "while "))
+    return finding.rule.endswith("-branch") or (loops and finding.rule.endswith("-number"))
