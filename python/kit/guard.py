@@ -81,9 +81,13 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
 
 
 def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
-    """All that the guards find in the recipe's model. Call it in evaluation mode, without gradients."""
+    """All that the guards find in the recipe's model, but for what it asks to compile. Call it in evaluation
+    mode, without gradients."""
     findings: list[Finding] = []
     try:
+        if recipe.on_branch == "script":
+            guarded(recipe, device)
+            return []
         eager = Eager(recipe, device)
         branches = Branches(eager)
         evidence = _on_example(eager, recipe, branches)

@@ -259,6 +259,14 @@ def test_what_cannot_be_compiled_is_refused_with_the_reason(tmp_path: Path, mode
     assert list(tmp_path.iterdir()) == []
 
 
+def test_lint_knows_what_is_compiled() -> None:
+    assert kit.lint(on_rows, X, dynamic=BATCH)
+    assert kit.lint(on_rows, X, dynamic=BATCH, on_branch="script") == []
+    (finding,) = kit.lint(contains, X, on_branch="script")
+    assert finding.rule == "value-branch"
+    assert "torch.jit.script cannot take it along" in finding.remedy
+
+
 def test_without_it_a_branch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         TraceError, match=r"branching\.py:\d+: `if bool\(x\.sum\(\) > 0\):`: .*on_branch='script'"
