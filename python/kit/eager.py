@@ -222,10 +222,9 @@ def module_of(model: Any) -> nn.Module | None:
 
 
 def _check_tensor(what: str, tensor: Tensor) -> None:
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-        raise TraceError(
-            f"{what} is no dense tensor but {tensor.layout} on {tensor.device}; give a dense one"
-        )
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested or tensor.is_meta:
+        kind = "nested" if tensor.is_nested else str(tensor.layout)
+        raise TraceError(f"{what} is no dense tensor but {kind} on {tensor.device}; give a dense one")
     if dtype_name(tensor.dtype) not in DTYPES:
         raise TraceError(
             f"{what} has the dtype {tensor.dtype}, which archives cannot hold; use one of {', '.join(DTYPES)}"

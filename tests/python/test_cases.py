@@ -196,6 +196,7 @@ def test_a_case_whose_output_does_not_follow_the_dims() -> None:
         (lambda x: None, "returns no tensor but None"),
         (lambda x: ({x},), "the output.0 is a builtins.set"),
         (lambda x: x.to_sparse(), "output 'output' is no dense tensor"),
+        (lambda x: torch.nested.as_nested_tensor([x, x]), "output 'output' is no dense tensor but nested"),
         (lambda x: 1 / 0, r"test_cases.py:\d+: .*: <lambda> fails for the example: ZeroDivisionError"),
     ],
 )
