@@ -145,6 +145,15 @@ def test_what_is_refused_is_named(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
+    x = torch.tensor([1.0, 7e4, -0.1, 100.0])
+    kit.export(lambda x: (x.half() * 1000 / 1000).float(), x, tmp_path / "model.pt", ("native",))
+    expected = torch.tensor([1.0, torch.inf, -0.1, torch.inf]).half().float()
+    torch.testing.assert_close(
+        kit.load(tmp_path / "model.pt", engine="native")(x), expected, rtol=1e-3, atol=0
+    )
+
+
 def test_an_integer_division_by_zero_is_an_error(tmp_path: Path) -> None:
     x, n = torch.tensor([7, 8, 9]), torch.tensor([2, 3, 4])
     kit.export(lambda x, n: x // n, (x, n), tmp_path / "model.pt", ("native",), cases=[(x, n)])

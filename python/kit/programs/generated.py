@@ -25,6 +25,7 @@ _CONFIG: Mapping[str, Any] = {
     "always_keep_tensor_constants": True,  # as literals they would be computed with in each call
     "cpp.threads": 1,
     "cpp.dynamic_threads": False,
+    "emulate_precision_casts": True,  # what eager rounds to 16 bits between two operations is rounded
     "freezing": True,
     "layout_optimization": False,  # kit's convolutions are for row-major images
     "max_autotune": True,  # this is what brings in the templates of matrix products
