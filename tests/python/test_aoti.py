@@ -125,6 +125,14 @@ def test_a_division_by_zero_is_an_error_of_its_own_call_alone(tmp_path: Path) ->
     assert set(said[1::2]) == {"right"}
 
 
+def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
+    x = torch.tensor([1.0, 7e4, -0.1, 100.0])
+    kit.export(lambda x: (x.half() * 1000 / 1000).float(), x, tmp_path / "model.pt", ("aoti",))
+    expected = torch.tensor([1.0, torch.inf, -0.1, torch.inf]).half().float()
+    actual = kit.load(tmp_path / "model.pt", engine="aoti")(x)
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=0)
+
+
 def test_operations_without_a_c_interface_are_called(tmp_path: Path) -> None:
     z = torch.randn(3, 4, dtype=torch.complex64)
     kit.export(lambda z: (z * z.conj()).real.sqrt(), z, tmp_path / "model.pt", ("aoti",), cases=[(z,)])

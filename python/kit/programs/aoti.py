@@ -84,7 +84,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
-    return build_cache.cached(f"{ENGINE} 3 {target} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 4 {target} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:
@@ -142,10 +142,15 @@ def _check_inputs(program: ExportedProgram) -> None:
 def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -> bytes:
     """weights: lines for the metadata; none if they are to be frozen."""
     frozen = weights is None
-    config = {"freezing": frozen, "always_keep_tensor_constants": not frozen}
+    device = _CUDA.fullmatch(target)
+    config = {
+        "freezing": frozen,
+        "always_keep_tensor_constants": not frozen,
+        # What eager rounds to 16 bits between two operations is rounded. For a GPU this changes more.
+        "emulate_precision_casts": not device,
+    }
     with compiling(target, config) as folder, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        device = _CUDA.fullmatch(target)
         if device:
             config["aot_inductor.embed_kernel_binary"] = True
         try:
