@@ -36,8 +36,8 @@ def traced_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding
     if _other_output(eager, again, recipe) is not None:
         return []
     with attributes_kept(eager.module):
-        steps = _steps(lambda: eager.run(example, "the example"))
-    place = _parting(steps, _steps(lambda: record(eager)))
+        steps = _steps(eager, lambda: eager.run(example, "the example"))
+    place = _parting(steps, _steps(eager, lambda: record(eager)))
     return [
         Finding(
             "fails",
@@ -59,9 +59,11 @@ def _other_output(eager: Eager, outputs: Sequence[Tensor], recipe: Recipe) -> st
     return None
 
 
-def _steps(call: Callable[[], object]) -> list[Step]:
-    """The instructions of code outside of torch and kit that a call goes through, with their lines."""
+def _steps(eager: Eager, call: Callable[[], object]) -> list[Step]:
+    """The instructions of code outside of torch and kit that the model goes through in a call, with their
+    lines."""
     steps: list[Step] = []
+    function = eager.function
 
     def watch(frame: FrameType, event: str, argument: Any) -> Any:
         if is_ground(frame.f_code.co_filename):
@@ -71,12 +73,19 @@ def _steps(call: Callable[[], object]) -> list[Step]:
             steps.append((frame.f_code, frame.f_lasti, frame.f_lineno))
         return watch
 
-    before = sys.gettrace()
-    sys.settrace(watch)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        before = sys.gettrace()
+        sys.settrace(watch)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            sys.settrace(before)
+
+    eager.function = watched
     try:
         call()
     finally:
-        sys.settrace(before)
+        eager.function = function
     return steps
 
 
