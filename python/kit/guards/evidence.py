@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kit.guards.devices import NamedDevice
 from kit.guards.graph import Graph, Node, Value, all_nodes, tensor_inputs
-from kit.guards.recorder import Event
+from kit.guards.recorder import Event, Holder
 from kit.signature import Dim
 
 
@@ -25,6 +25,7 @@ class Trace:
     conversions: how often a tensor became a Python value, also where that is no event.
     outputs: what the model returned meanwhile, in flat order; None if that is not known, if it nests
     otherwise than for the example, or if inputs or buffers were changed.
+    holders: who has the functions of torch that were watched; None if none were.
     """
 
     graph: Graph
@@ -36,6 +37,7 @@ class Trace:
     state: Sequence[str] = ()
     conversions: int = 0
     outputs: Sequence[Tensor] | None = None
+    holders: Sequence[Holder] | None = None
 
     @cached_property
     def nodes(self) -> Sequence[Node]:

@@ -59,6 +59,10 @@ _FUNCTIONS = {
 }
 
 
+Holder = tuple[ModuleType, str]
+"""A module, and the name of a function of torch that it has."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """A frame of code outside of torch and kit: its code, its globals, and the module whose method it is."""
@@ -91,15 +95,22 @@ class Event:
 class Recorder:
     """Notes events of the traces that this thread makes in it. inputs: names of the graph's inputs, in order.
     like: the events of another trace of the model; only these are noted then, as far as this trace goes the
-    same way, and they have the same origins.
+    same way, and they have the same origins. holders: who has the functions that are watched, as the recorder
+    of another trace found them.
 
     Methods of torch.Tensor and functions of torch are replaced meanwhile. A mode for torch functions would be
     the way of the book, but torch takes other paths where one is active: nn.TransformerEncoderLayer is not
     fused then.
     """
 
-    def __init__(self, inputs: Iterable[str], like: Sequence[Event] | None = None) -> None:
+    def __init__(
+        self,
+        inputs: Iterable[str],
+        like: Sequence[Event] | None = None,
+        holders: Sequence[Holder] | None = None,
+    ) -> None:
         self.inputs = list(inputs)
+        self.holders = _holders() if holders is None else holders
         self._like = {event.number: event for event in like} if like is not None else None
         self.conversions = 0
         self.events: list[Event] = []
@@ -114,9 +125,10 @@ class Recorder:
             setattr(Tensor, name, self._method(word, getattr(Tensor, name)))
         originals = {name: getattr(torch, name) for name in _FUNCTIONS}
         watched = {name: self._method(word, originals[name]) for name, word in _FUNCTIONS.items()}
-        for module, name in _holders(originals):
-            self._originals.append((module, name, originals[name]))
-            setattr(module, name, watched[name])
+        for module, name in self.holders:
+            if vars(module).get(name) is originals[name]:
+                self._originals.append((module, name, originals[name]))
+                setattr(module, name, watched[name])
         for name in _PRINTING:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
@@ -232,8 +244,9 @@ class Recorder:
         return self._tracer
 
 
-def _holders(functions: Mapping[str, Any]) -> list[tuple[ModuleType, str]]:
+def _holders() -> list[Holder]:
     """The modules that have functions of torch under their names: torch, and those that import them."""
+    functions = {name: getattr(torch, name) for name in _FUNCTIONS}
     modules = [
         (module, vars(module))
         for name, module in list(sys.modules.items())

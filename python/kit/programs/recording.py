@@ -39,7 +39,7 @@ def record(
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
         return Trace(eager.module.inlined_graph, what, sizes or {})
     given = list(eager.inputs.values()) if tensors is None else tensors
-    recorder = Recorder(eager.inputs, like.events if like is not None else None)
+    recorder = Recorder(eager.inputs) if like is None else Recorder(eager.inputs, like.events, like.holders)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with tracing(eager.module, eager.name), recorder:
@@ -64,6 +64,7 @@ def record(
         state=list(state),
         conversions=recorder.conversions,
         outputs=outputs,
+        holders=recorder.holders,
     )
 
 
