@@ -221,6 +221,15 @@ def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not (tmp_path / "model.pt").exists()
 
 
+def test_a_compiler_that_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", str(compiler(tmp_path, "echo fine")))
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path))
+    with pytest.raises(
+        UnavailableError, match=r"c\+\+ ended well but wrote no \.o file; name a C\+\+ compiler"
+    ):
+        kit.export(small, path=tmp_path / "model.pt", programs=("native",))
+
+
 def test_an_archiver_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = 'for result; do :; done; : > "$result"'
     monkeypatch.setenv("CXX", str(compiler(tmp_path, f'[ "$1" = --version ] && echo fine && exit; {result}')))

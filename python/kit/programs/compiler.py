@@ -163,6 +163,16 @@ class _Processes:
             self._check()
             _refuse(command, process.returncode, printed, said)
 
+    def make(self, command: Sequence[str], result: Path) -> bytes:
+        """What a command writes to a file."""
+        self.run([*command, "-o", str(result)])
+        if not result.is_file():
+            raise UnavailableError(
+                f"{command[0]} ended well but wrote no {result.suffix} file; name a C++ compiler in the "
+                "environment variable CXX"
+            )
+        return result.read_bytes()
+
     def _check(self) -> None:
         if self._stopped:
             raise UnavailableError("the build of the native program was stopped; export again")
@@ -193,8 +203,7 @@ def _compile(compiler: str, source: Source, target: str, processes: _Processes) 
         *hidden,
         *_further(),
     ]
-    processes.run([*command, "-c", str(file), "-o", str(result)])
-    return result.read_bytes()
+    return processes.make([*command, "-c", str(file)], result)
 
 
 def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Processes) -> bytes:
@@ -209,9 +218,8 @@ def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Proce
     processes.run(["ar", "rcsD", str(library), *paths[whole:]])
     used = [*paths[:whole], "-Wl,--start-group", str(library), "-Wl,--end-group"]
     flags = [flag for flag in _LINK if not (further and flag == "-s")] + further
-    command = [compiler, *flags, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm", "-o", str(result)]
-    processes.run(command)
-    return result.read_bytes()
+    command = [compiler, *flags, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm"]
+    return processes.make(command, result)
 
 
 def _refuse(command: Sequence[str], status: int, printed: str, written: str) -> NoReturn:
