@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kit.guards.difference import first_difference
 from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
-from kit.guards.numbers import Term, Verdict, affine, other_sizes, same_form, verdict
+from kit.guards.numbers import Term, Verdict, affine, fit, other_sizes, same_form, verdict
 from kit.guards.recorder import Event
 from kit.guards.trial import turned
 from kit.source import Place
@@ -22,6 +22,9 @@ _MEND_SIZE = (
     "on_branch='script' (--on-branch script)"
 )
 _FEW = 4
+_CALLERS = 2
+"""How many functions are read for the numbers that they name, the innermost first."""
+_MOST_NAMED = 16
 
 
 def value_branch(evidence: Evidence) -> Iterator[Finding]:
@@ -214,7 +217,7 @@ def _doubtful_numbers(evidence: Evidence) -> Iterator[Doubt]:
     """What is made of a number in Python is not known, so many sizes are compared at."""
     for column in _dynamic_numbers(evidence):
         if _same_recorded(evidence, evidence.traces[1:]):
-            further = [*_turned(evidence, column, float), *_spread(evidence)]
+            further = [*_turned(evidence, column, float), *_named_sizes(evidence, column), *_spread(evidence)]
             yield Doubt(_kept_number(column[0]), [], further=further, strict=True)
 
 
@@ -228,6 +231,32 @@ def _spread(evidence: Evidence) -> list[dict[str, int]]:
     powers = [2**exponent for exponent in range(32)]
     between = [{dim.name: size} for dim in evidence.dims for size in powers if dim.min < size < dim.max]
     return [{dim.name: dim.max for dim in evidence.dims}, *_bounds(evidence), *between]
+
+
+def _named_sizes(evidence: Evidence, column: Sequence[Event]) -> Iterator[dict[str, int]]:
+    """Sizes at which a Python number is one that the code names, or next to it: what Python may compare it
+    with, as in `if len(x) == 348`."""
+    if not all(isinstance(one.outcome, (int, float)) for one in column):
+        return
+    line = fit([one.outcome for one in column], [trace.sizes for trace in evidence.traces])
+    dims = {dim.name: dim for dim in evidence.dims}
+    if line is None:
+        return
+    for name, factor in line.factors.items():
+        known = {round((number - line.constant) / factor) for number in _numbers_named(column[0])}
+        near = sorted({size + step for size in known for step in (-1, 0, 1)})
+        yield from ({name: size} for size in near if dims[name].min <= size <= dims[name].max)
+
+
+def _numbers_named(event: Event) -> set[int]:
+    """The whole numbers in the code that took the number, in the variables that it names, and those that its
+    module has; of most numbers few."""
+    found: set[int] = set()
+    for caller in event.callers[:_CALLERS]:
+        held = vars(caller.module).values() if caller.module is not None else ()
+        named = (caller.globals.get(name) for name in caller.code.co_names)
+        found |= {one for one in (*caller.code.co_consts, *named, *held) if type(one) is int}
+    return set(sorted(found, key=abs)[:_MOST_NAMED])
 
 
 def _described(sizes: Mapping[str, int]) -> str:

@@ -119,6 +119,23 @@ def number_that_matters_seldom(x: Tensor) -> Tensor:
     return x * 2 if rows % 8 == 0 else x + 1
 
 
+@offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 4096)}})
+def length_that_matters_once(x: Tensor) -> Tensor:
+    if len(x) == 348:  # here
+        return x * 2
+    return x + 1
+
+
+@offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 4096)}})
+class BytesThatMatterOnce(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 12 * 347
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.nbytes == self.most + 12 else x + 1  # here: 3 columns of float32
+
+
 @offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 10**8)}})
 def number_that_may_matter(x: Tensor) -> Tensor:
     if len(x) > 10**7:  # here: so many rows can be tried by nobody
