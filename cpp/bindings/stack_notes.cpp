@@ -1,3 +1,8 @@
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/ir/ir.h>
 

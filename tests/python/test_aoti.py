@@ -19,7 +19,6 @@ from torch import Tensor, nn
 import kit
 from kit.eager import Eager
 from kit.errors import ArchiveError, InputError, ParityError, TraceError, UnavailableError, UsageError
-from kit.manifest import ProgramMethod
 from kit.programs import build_cache
 from kit.programs.aoti import compile_method, compile_package
 from kit.signature import Signature, TensorSpec
@@ -145,77 +144,6 @@ def test_operations_without_a_c_interface_are_called(tmp_path: Path) -> None:
 
 def test_auto_takes_it_before_torchscript(path: Path) -> None:
     assert kit.load(path).engine == "aoti"
-
-
-# Weights that the archive has already
-
-
-@pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[nn.Module, Path]]:
-    """Two models of the same code, with weights that are worth sharing."""
-    folder = tmp_path_factory.mktemp("wide")
-    found: dict[int, tuple[nn.Module, Path]] = {}
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 3)).eval()
-        path = folder / f"{seed}.pt"
-        kit.export(model, torch.randn(2, 64), path, ("torchscript", "aoti"), targets=("x86-64-v2",))
-        found[seed] = model, path
-    return found
-
-
-def held_of(path: Path) -> ProgramMethod:
-    manifest = kit.inspect(path).manifest
-    assert manifest is not None
-    return manifest.programs[1].methods["forward"]
-
-
-def test_weights_are_in_the_archive_once(wide: dict[int, tuple[nn.Module, Path]]) -> None:
-    model, path = wide[0]
-    weight = model.get_parameter("0.weight").detach().numpy().tobytes()
-    assert path.read_bytes().count(weight) == 1
-    (held,) = [one for one in held_of(path).constants if one.size == len(weight)]
-    archive = kit.inspect(path)
-    assert held.member.startswith("data/")
-    assert bytes(archive.member(held.member)) == weight
-
-
-def test_models_of_the_same_code_have_their_own_weights(wide: dict[int, tuple[nn.Module, Path]]) -> None:
-    packages = [kit.inspect(path).member(held_of(path).member) for _, path in wide.values()]
-    assert len(packages[0]) == len(packages[1])
-    models = [kit.load(path, engine="aoti") for _, path in wide.values()]
-    for engine, (model, _) in zip(models, wide.values(), strict=True):
-        x = torch.randn(2, 64)
-        torch.testing.assert_close(engine(x), model(x).detach())
-
-
-def test_an_extracted_package_is_whole(wide: dict[int, tuple[nn.Module, Path]], tmp_path: Path) -> None:
-    model, path = wide[0]
-    kit.extract(path, tmp_path / "out.pt2", "aoti")
-    with zipfile.ZipFile(tmp_path / "out.pt2") as package:
-        assert package.testzip() is None
-    x = torch.randn(2, 64)
-    loaded: Any = torch._inductor.aoti_load_package(str(tmp_path / "out.pt2"))
-    torch.testing.assert_close(loaded(x)[0], model(x).detach())
-
-
-def test_shared_weights_that_were_tampered_with_are_refused(
-    wide: dict[int, tuple[nn.Module, Path]], tmp_path: Path
-) -> None:
-    _, path = wide[0]
-    member = held_of(path).constants[0].member
-    bad = rewrite(path, tmp_path / "bad.pt", edit_member(member, lambda data: bytes(len(data))))
-    with pytest.raises(ArchiveError, match=member):
-        kit.load(bad, engine="aoti")
-
-
-def test_shared_weights_are_replaced(wide: dict[int, tuple[nn.Module, Path]], tmp_path: Path) -> None:
-    (_, path), (other, _) = wide[0], wide[1]
-    safetensors.torch.save_file(dict(other.state_dict()), tmp_path / "other.safetensors")
-    model = kit.load(path, engine="aoti")
-    model.update_weights(tmp_path / "other.safetensors")
-    x = torch.randn(2, 64)
-    torch.testing.assert_close(model(x), other(x).detach())
 
 
 # The package

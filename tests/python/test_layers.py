@@ -5,7 +5,6 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -337,53 +336,6 @@ def test_recipes_of_another_archive(archive: Path) -> None:
         layers(kit.Recipe(nn.ReLU(), X), archive)
     with pytest.raises(UsageError, match=r"returns output, that of .* logits, y"):
         layers(kit.Recipe(nn.Linear(4, 2), X, names={"inputs": ["x"]}), archive)
-
-
-class Chain(nn.Module):
-    """Pointwise operations, which a fuser makes one kernel of."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = Wave()
-        self.second = nn.GELU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x) * 1.5 - 0.25)
-
-
-class Wave(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(x * 2) + x.sigmoid()
-
-
-@pytest.fixture
-def fuser_on_cpu() -> Iterator[None]:
-    """Fuse on the CPU, where torch does not by default, through the interpreter of fused kernels."""
-    can, must, enabled = (
-        torch._C._jit_can_fuse_on_cpu(),
-        torch._C._jit_get_te_must_use_llvm_cpu(),  # type: ignore[attr-defined]
-        torch._C._jit_texpr_fuser_enabled(),
-    )
-    torch._C._jit_override_can_fuse_on_cpu(True)
-    torch._C._jit_set_te_must_use_llvm_cpu(False)
-    torch._C._jit_set_texpr_fuser_enabled(True)
-    yield
-    torch._C._jit_override_can_fuse_on_cpu(can)
-    torch._C._jit_set_te_must_use_llvm_cpu(must)
-    torch._C._jit_set_texpr_fuser_enabled(enabled)
-
-
-def test_a_program_that_differs_once_it_is_fused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    x = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
-    exact = kit.Recipe(Chain(), x, cases=1, tolerances={"float32": (0, 0)})
-    kit.export(exact, path=tmp_path / "model.pt")
-    request.getfixturevalue("fuser_on_cpu")
-    report = layers(exact, tmp_path / "model.pt")
-    assert report.first is not None
-    assert (report.first.title, report.first.run > 1, report.inputs) == ("first", True, "agree")
-    equal = {run.run: (run.from_eager.bit_equal, run.from_first.bit_equal) for run in report.runs[:4]}
-    assert equal == {1: (True, True), 2: (False, False), 3: (False, False), 10: (False, False)}
-    assert re.search(r"first \(Wave\), [\d.]+e-0\d absolute in case 0, run [23], given the", report.summary)
 
 
 @pytest.mark.parametrize(

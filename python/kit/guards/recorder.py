@@ -50,6 +50,7 @@ _TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
 _INDEX = Tensor.__index__
 _DATA: Any = Tensor.data
 _NBYTES: Any = Tensor.nbytes
+_PARTS = ("unbind", "split")
 _FUNCTIONS = {
     "is_nonzero": "bool",
     "equal": "bool",
@@ -191,14 +192,14 @@ class Recorder:
             with _unwarned():
                 return original(tensor, *args, **kwargs)
         tensors = [tensor, *(one for one in args if isinstance(one, Tensor))]
-        if word in ("unbind", "split"):
+        if word in _PARTS:
             origins, term = known.origins if known else self._parts(word, tensor, args, kwargs), None
         else:
             origins, term = self._look(tensors, word, known)
         with _unwarned():
             outcome = original(tensor, *args, **kwargs)
-        plain = outcome if isinstance(outcome, (bool, int, float, complex)) or word == "layout" else None
-        plain = len(outcome) if word in ("unbind", "split") else plain
+        told = len(outcome) if word in _PARTS else outcome
+        plain = told if isinstance(told, (bool, int, float, complex)) or word == "layout" else None
         place = place_here(frame)
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
@@ -221,9 +222,8 @@ class Recorder:
         values = [torch._C._get_value_trace(tensor) for tensor in tensors]  # type: ignore[attr-defined]
         if word in ("length", "layout"):
             origins = known.origins if known is not None else self._walked().size_of(values[0])
-            if word == "layout":
-                return origins, None
-            return origins, Term("size", tensors[0].size(0) if tensors[0].dim() else 0)
+            length = Term("size", tensors[0].size(0) if tensors[0].dim() else 0)
+            return origins, length if word == "length" else None
         origins = known.origins if known is not None else self._walked().origins(values)
         arithmetic = len(values) == 1 and not origins.data and not origins.constant
         return origins, term_of(values[0], _sizes_seen) if arithmetic else None
