@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
@@ -17,7 +16,7 @@ from kit.programs.recording import record
 from kit.recipe import Recipe
 from kit.replay import difference
 from kit.signature import dtype_name
-from kit.source import Place, is_ground, place_of
+from kit.source import Place, followed, is_ground, place_of
 from kit.state import attributes_kept
 
 Step = tuple[CodeType, int, int]
@@ -74,12 +73,8 @@ def _steps(eager: Eager, call: Callable[[], object]) -> list[Step]:
         return watch
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        before = sys.gettrace()
-        sys.settrace(watch)
-        try:
+        with followed(watch):
             return function(*args, **kwargs)
-        finally:
-            sys.settrace(before)
 
     eager.function = watched
     try:

@@ -7,10 +7,12 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import FrameType, TracebackType
+from typing import Any
 
 _TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
 _SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
@@ -59,6 +61,17 @@ def _stack(frame: FrameType | None) -> Iterator[tuple[str, int]]:
 
 
 _INTERPRETER = "The following operation failed in the TorchScript interpreter"
+
+
+@contextmanager
+def followed(watch: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
+    """Let Python tell `watch` what this thread goes through, as `sys.settrace` says."""
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def one_line(error: BaseException) -> str:

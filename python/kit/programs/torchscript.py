@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
 from kit.programs.mending import keep_tensors, mend
-from kit.source import Place, is_own, one_line, place_here, place_raised, raised_at
+from kit.source import Place, followed, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
 ENGINE = "torchscript"
@@ -182,12 +181,7 @@ def _place_of_failure(eager: Eager, tensors: Sequence[Tensor]) -> Place | None:
         eager.function(*args, **kwargs)
         raise RuntimeError  # a trace that was stopped must not end otherwise
 
-    before = sys.gettrace()
-    sys.settrace(watch)
-    try:
-        with suppress(Exception):
-            copies = tuple(tensor.clone() for tensor in tensors)
-            torch._C._create_graph_by_tracing(call, copies, lambda tensor: "", True, False, None, [])
-    finally:
-        sys.settrace(before)
+    with followed(watch), suppress(Exception):
+        copies = tuple(tensor.clone() for tensor in tensors)
+        torch._C._create_graph_by_tracing(call, copies, lambda tensor: "", True, False, None, [])
     return places[0] if places else None
