@@ -249,13 +249,14 @@ def _named_sizes(evidence: Evidence, column: Sequence[Event]) -> Iterator[dict[s
 
 
 def _numbers_named(event: Event) -> set[int]:
-    """The whole numbers in the code that took the number, in the variables that it names, and those that its
-    module has; of most numbers few."""
+    """The whole numbers in the code that took the number, in its variables and the globals that it names, and
+    those that its module has; of many the least."""
     found: set[int] = set()
     for caller in event.callers[:_CALLERS]:
         held = vars(caller.module).values() if caller.module is not None else ()
         named = (caller.globals.get(name) for name in caller.code.co_names)
-        found |= {one for one in (*caller.code.co_consts, *named, *held) if type(one) is int}
+        known = (*caller.code.co_consts, *caller.numbers, *named, *held)
+        found |= {one for one in known if type(one) is int}
     return set(sorted(found, key=abs)[:_MOST_NAMED])
 
 

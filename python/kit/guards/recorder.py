@@ -66,11 +66,13 @@ Holder = tuple[ModuleType, str]
 
 @dataclass(frozen=True)
 class Caller:
-    """A frame of code outside of torch and kit: its code, its globals, and the module whose method it is."""
+    """A frame of code outside of torch and kit: its code, its globals, the module whose method it is, and the
+    whole numbers among its variables."""
 
     code: CodeType
     globals: dict[str, Any]
     module: nn.Module | None
+    numbers: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,7 @@ def _callers(frame: FrameType | None) -> tuple[Caller, ...]:
             first = frame.f_code.co_varnames[:1] if frame.f_code.co_argcount else ()
             owner = frame.f_locals.get(first[0]) if first else None
             module = owner if isinstance(owner, nn.Module) else None
-            found.append(Caller(frame.f_code, frame.f_globals, module))
+            numbers = frozenset(one for one in frame.f_locals.values() if type(one) is int)
+            found.append(Caller(frame.f_code, frame.f_globals, module, numbers))
         frame = frame.f_back
     return tuple(found)

@@ -127,6 +127,11 @@ def length_that_matters_once(x: Tensor) -> Tensor:
 
 
 @offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 4096)}})
+def length_that_an_argument_names(x: Tensor, full: int = 350 - 1) -> Tensor:
+    return x * 2 if len(x) == full else x + 1  # here
+
+
+@offender("size-number", dynamic={"x": {0: kit.Dim("batch", 1, 4096)}})
 class BytesThatMatterOnce(nn.Module):
     def __init__(self) -> None:
         super().__init__()
