@@ -9,21 +9,18 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/clone.h>
 #include <c10/core/DeviceGuard.h>
-#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
 #include <kit/torch.h>
 
 #include "core/program_info.h"
+#include "engines/aoti_package.h"
 #include "engines/aoti_weights.h"
-#include "engines/package_folder.h"
 #include "engines/program.h"
 #include "engines/threads.h"
 #include "engines/torch_call.h"
 
 namespace kit {
 namespace {
-
-using Loader = torch::inductor::AOTIModelPackageLoader;
 
 /// Calls beyond this many at once wait for one another.
 std::size_t most_calls_at_once() {
@@ -51,8 +48,8 @@ class Gate {
   std::counting_semaphore<> places_;
 };
 
-/// Held while a package is loaded or unloaded: when several threads do so on a busy machine, torch's loader
-/// now and then mixes up what it reads, or ends the process.
+/// Held while a package is loaded or unloaded: when several threads do so on a busy machine, libtorch now and
+/// then mixes up what it reads, or ends the process.
 std::mutex& loading() {
   static auto* const mutex = new std::mutex;  // models may be destroyed after what is static
   return *mutex;
@@ -74,13 +71,12 @@ ByteReader::Pieces pieces_of(const Archive& archive, const ProgramMethod& method
   return pieces;
 }
 
-/// The loader reads all that it needs while it is made.
-std::unique_ptr<Loader> load_package(const Archive& archive, const ProgramMethod& method, at::Device device) {
+std::unique_ptr<AotiPackage> load_package(const Archive& archive, const ProgramMethod& method,
+                                          at::Device device) {
   try {
     const std::lock_guard lock(loading());
-    const PackageFolder folder(pieces_of(archive, method), contents_of(*archive.manifest(), method));
-    return std::make_unique<Loader>(folder.path(), "model", false, most_calls_at_once(),
-                                    device.is_cuda() ? device.index() : static_cast<c10::DeviceIndex>(-1));
+    return std::make_unique<AotiPackage>(pieces_of(archive, method), contents_of(*archive.manifest(), method),
+                                         device, most_calls_at_once());
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -95,14 +91,14 @@ std::unique_ptr<Loader> load_package(const Archive& archive, const ProgramMethod
 class Aoti final : public Program {
  public:
   Aoti(const Archive& archive, const ProgramMethod& method, at::Device device, std::optional<int> threads)
-      : device_(device), threads_(threads), loader_(load_package(archive, method, device)) {}
+      : device_(device), threads_(threads), package_(load_package(archive, method, device)) {}
 
   Aoti(const Aoti&) = delete;
   Aoti& operator=(const Aoti&) = delete;
 
   ~Aoti() override {
     const std::lock_guard lock(loading());
-    loader_.reset();
+    package_.reset();
   }
 
   std::vector<std::string> input_names() const override { return {}; }
@@ -119,10 +115,10 @@ class Aoti final : public Program {
     const at::NoGradGuard no_grad;
     const c10::DeviceGuard device(device_);
     const std::unique_lock lock(weights_);
-    auto constants = new_constants(*loader_, weights, where);
-    torch::inductor::AOTIModelContainerRunner& runner = *loader_->get_runner();
+    auto constants = new_constants(*package_, weights, where);
+    AotiPackage::Runner& runner = package_->runner();
     // The package holds two sets of weights, of which one is in use.
-    loader_->load_constants(constants, /*use_inactive=*/true, /*check_full_update=*/false);
+    runner.update_constant_buffer(constants, /*use_inactive=*/true, /*validate_full_updates=*/false);
     runner.swap_constant_buffer();
     try {
       check([this](const std::vector<Tensor>& inputs) { return compute(inputs); });
@@ -145,7 +141,7 @@ class Aoti final : public Program {
     for (const Tensor& input : inputs) given.push_back(fitting(to_torch(input)));
     const std::vector<at::Tensor> returned = guarded([&] {
       const Gate::Place place(gate_);
-      return loader_->run(given);
+      return package_->runner().run(given);
     });
     const at::Device home =
         inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;
@@ -169,7 +165,7 @@ class Aoti final : public Program {
   std::optional<int> threads_;
   mutable std::shared_mutex weights_;  ///< held by calls together, and alone by who replaces the weights
   mutable Gate gate_{most_calls_at_once()};
-  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<AotiPackage> package_;
 };
 
 }  // namespace

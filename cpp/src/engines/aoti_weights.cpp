@@ -11,11 +11,10 @@
 namespace kit {
 namespace {
 
-using Metadata = std::unordered_map<std::string, std::string>;
 using Names = std::vector<std::string>;
 
 /// The names of each weight: a line each, with tabs between them, as python/kit/programs/aoti.py writes them.
-std::vector<Names> names_of_weights(const Metadata& metadata, const std::string& where) {
+std::vector<Names> names_of_weights(const AotiPackage::Metadata& metadata, const std::string& where) {
   const auto found = metadata.find("kit_weights");
   if (found == metadata.end())
     throw Error(ErrorCode::unavailable,
@@ -50,15 +49,16 @@ at::Tensor like(const at::Tensor& constant, const at::Tensor& weight, const std:
 
 }  // namespace
 
-std::unordered_map<std::string, at::Tensor> new_constants(torch::inductor::AOTIModelPackageLoader& loader,
+std::unordered_map<std::string, at::Tensor> new_constants(const AotiPackage& package,
                                                           const std::map<std::string, Tensor>& weights,
                                                           const std::string& where) {
-  Metadata metadata = loader.get_metadata();
-  const std::string root = metadata["kit_root"];
-  const auto constants = loader.get_runner()->extract_constants_map(false);
-  std::unordered_map<std::string, at::Tensor> result;
+  const AotiPackage::Metadata& metadata = package.metadata();
+  const auto constants = package.runner().extract_constants_map(false);
+  std::unordered_map<std::string, at::Tensor> by_name;
   std::map<std::string, Tensor> left = weights;
-  for (const Names& names : names_of_weights(metadata, where)) {
+  const std::vector<Names> all_names = names_of_weights(metadata, where);
+  const std::string& root = metadata.at("kit_root");
+  for (const Names& names : all_names) {
     std::string first;  // under which it was given
     at::Tensor given;
     for (const std::string& name : names) {
@@ -78,12 +78,15 @@ std::unordered_map<std::string, at::Tensor> new_constants(torch::inductor::AOTIM
       if (!given.defined())
         throw Error(ErrorCode::input, where + ": the weight '" + own_name(name, root) +
                                           "' is missing; save all weights of the model that was exported");
-      result.emplace(name, like(constant->second, given, first, where));
+      by_name.emplace(name, like(constant->second, given, first, where));
     }
   }
   if (!left.empty())
     throw Error(ErrorCode::input, where + ": the model has no weight '" + left.begin()->first +
                                       "'; save the weights of the model that was exported");
+  std::unordered_map<std::string, at::Tensor> result;
+  for (const auto& [in_code, name] : package.runner().getConstantNamesToOriginalFQNs())
+    if (const auto found = by_name.find(name); found != by_name.end()) result.emplace(in_code, found->second);
   return result;
 }
 

@@ -1,0 +1,36 @@
+#include "engines/aoti_package.h"
+
+#include <fstream>
+#include <stdexcept>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "engines/package_folder.h"
+
+namespace kit {
+namespace {
+
+// As python/kit/programs/aoti.py names them.
+constexpr auto stem = "/data/aotinductor/model/model.wrapper";
+
+AotiPackage::Metadata read_metadata(const std::string& path) {
+  std::ifstream file(path);
+  return nlohmann::json::parse(file).get<AotiPackage::Metadata>();
+}
+
+}  // namespace
+
+AotiPackage::AotiPackage(ByteReader::Pieces package, const std::string& contents, at::Device device,
+                         std::size_t calls) {
+  const std::string kind = c10::DeviceTypeName(device.type(), /*lower_case=*/true);
+  const auto& runners = torch::inductor::getAOTIModelRunnerRegistry();
+  const auto make = runners.find(kind);
+  if (make == runners.end()) throw std::runtime_error("it has nothing that runs packages on " + kind);
+  const PackageFolder folder(std::move(package), contents);
+  const std::string path = folder.path() + stem;
+  metadata_ = read_metadata(path + "_metadata.json");
+  runner_ = make->second(path + ".so", calls, device.str(), folder.path(), /*run_single_threaded=*/false);
+}
+
+}  // namespace kit

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include <c10/core/Device.h>
+#include <torch/csrc/inductor/aoti_runner/model_container_runner.h>
+
+#include "engines/byte_reader.h"
+
+namespace kit {
+
+/// A package of AOTInductor's, loaded: what runs it, and what its metadata says.
+///
+/// torch's own loader of packages unpacks to a folder under /tmp that outlives a process that is killed, and
+/// only that of later versions takes a folder; so the library is given to the runner, as that loader does.
+class AotiPackage {
+ public:
+  using Runner = torch::inductor::AOTIModelContainerRunner;
+  using Metadata = std::unordered_map<std::string, std::string>;
+
+  /// package: its bytes, in pieces, which are all read here. contents: a text that no other package has.
+  /// calls: how many may run at once. Throws what libtorch throws, and a std::filesystem::filesystem_error if
+  /// it cannot be unpacked.
+  AotiPackage(ByteReader::Pieces package, const std::string& contents, at::Device device, std::size_t calls);
+
+  Runner& runner() const noexcept { return *runner_; }
+  const Metadata& metadata() const noexcept { return metadata_; }
+
+ private:
+  Metadata metadata_;
+  std::unique_ptr<Runner> runner_;
+};
+
+}  // namespace kit
