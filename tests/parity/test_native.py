@@ -19,6 +19,7 @@ from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
+from tests.torch_version import CHECKS_DIVISIONS
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims, what is bilinear. A program takes some ten seconds to compile, so these are few.
@@ -154,6 +155,7 @@ def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
     )
 
 
+@CHECKS_DIVISIONS
 def test_an_integer_division_by_zero_is_an_error(tmp_path: Path) -> None:
     x, n = torch.tensor([7, 8, 9]), torch.tensor([2, 3, 4])
     kit.export(lambda x, n: x // n, (x, n), tmp_path / "model.pt", ("native",), cases=[(x, n)])

@@ -25,6 +25,7 @@ from kit.signature import Signature, TensorSpec
 from tests import aoti_archive
 from tests.aoti_archive import MEMBER, Scores, cases_of, weights_of
 from tests.rewrite import edit_manifest, edit_member, rewrite
+from tests.torch_version import CHECKS_DIVISIONS
 
 Cases = list[tuple[list[Tensor], list[Tensor]]]
 
@@ -105,6 +106,7 @@ def test_many_threads_predict_at_once(model: kit.Model, cases: Cases) -> None:
             agree(outputs, expected)
 
 
+@CHECKS_DIVISIONS
 def test_a_division_by_zero_is_an_error_of_its_own_call_alone(tmp_path: Path) -> None:
     """And calls that wait for a place are not forgotten when those that have one fail."""
     x, n = torch.arange(60_000), torch.arange(60_000) % 7 + 1

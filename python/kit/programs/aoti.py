@@ -24,11 +24,11 @@ import kit
 from kit.eager import Eager
 from kit.errors import InternalError, TraceError, UnavailableError, UsageError
 from kit.programs import build_cache
-from kit.programs.division import flag_of_each_call
-from kit.programs.exported import example_of, exported
+from kit.programs.division import check_divisions, flag_of_each_call
+from kit.programs.exported import example_of, exported, place_of_node
 from kit.programs.inductor import LEVELS, check_compiler, compiling
 from kit.signature import Signature
-from kit.source import one_line, place_of
+from kit.source import one_line
 from kit.writing import temporary_fault
 
 ENGINE = "aoti"
@@ -38,7 +38,6 @@ tabs between its names; the other is what these begin with where the model's own
 
 _FOLDER = "model/data/aotinductor/model/"
 _CUDA = re.compile(r"cuda:sm_(\d+)")
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def compile_method(
@@ -67,7 +66,8 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     frozen: whether to compile the weights in, as for convolutions on a CPU that is faster by a tenth or more.
         They cannot be replaced then.
 
-    Raises TraceError if Inductor refuses an operation, UnavailableError if there is no compiler, or it fails,
+    Raises TraceError if Inductor refuses an operation, or a division by 0 would end the process (see
+    `check_divisions`), UnavailableError if there is no compiler, or it fails,
     or the GPU of the target is not here, UsageError if there is no such target.
     """
     _check_target(target)
@@ -75,6 +75,8 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     weights = None if frozen else _weights(program)
     program = _moved(program, "cuda" if _CUDA.fullmatch(target) else "cpu")
     _check_inputs(program)
+    if target in LEVELS:
+        check_divisions(program, ENGINE)
 
     def make() -> bytes:
         return _compile(program, target, weights)
@@ -274,13 +276,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _place(program: ExportedProgram, target: str | None) -> str:
     """The user's line of the first node that calls the operation."""
-    for node in program.graph.nodes:
-        if target is not None and str(node.target) == target:
-            frames = _FRAME.findall(node.meta.get("stack_trace") or "")
-            place = place_of((path, int(line)) for path, line in reversed(frames))
-            if place is not None:
-                return str(place)
-    return ""
+    nodes = (node for node in program.graph.nodes if target is not None and str(node.target) == target)
+    return next((place for place in map(place_of_node, nodes) if place), "")
 
 
 def _failed(error: Any) -> UnavailableError:

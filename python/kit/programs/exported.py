@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.signature import LARGEST, Signature
-from kit.source import is_own, one_line, raised_at
+from kit.source import is_own, one_line, place_of, raised_at
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> torch.export.ExportedProgram:
@@ -53,6 +56,13 @@ def example_of(signature: Signature, cases: Sequence[Sequence[Tensor]]) -> list[
         return small, same, sum(tensor.numel() for tensor in tensors)
 
     return list(sorted(cases, key=badness)[0])
+
+
+def place_of_node(node: torch.fx.Node) -> str:
+    """The user's line that a node comes from, as "file:line"; "" if it is not known."""
+    frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+    place = place_of((path, int(line)) for path, line in reversed(frames))
+    return "" if place is None else str(place)
 
 
 def _varying(signature: Signature) -> set[str]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from kit.eager import Eager
 from kit.errors import TraceError
 from kit.programs.compiler import Source, build, sources_folder
+from kit.programs.division import check_divisions
 from kit.programs.exported import example_of, exported
 from kit.programs.generated import Constant, Generated, generate
 from kit.programs.rows import rows_per_thread
@@ -61,11 +62,12 @@ def compile_method(
     """Compile a method of a model for a level of the instruction set.
 
     cases: flat inputs, of which one is what it is exported with. Call it in evaluation mode. Raises
-    TraceError for what torch.export or Inductor refuse and for operations that have no native form,
-    UnavailableError if there is no compiler, or it fails.
+    TraceError for what torch.export or Inductor refuse, for operations that have no native form and for what
+    `check_divisions` refuses, UnavailableError if there is no compiler, or it fails.
     """
     example = example_of(signature, cases)
     program = exported(eager, signature, example)
+    check_divisions(program, ENGINE)
     rows = rows_per_thread(program, eager, signature, cases)
     code = generate(program, example, target)
     needed = _sources(code)
