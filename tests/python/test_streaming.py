@@ -59,4 +59,4 @@ def test_memory_does_not_grow_with_the_rows(
     assert many_bytes > 0.9 * rows / FEW * few_bytes  # it did predict all of them
     assert few > MEGABYTE
     assert many < few + 16 * MEGABYTE
-    assert many < 300 * MEGABYTE
+    assert many < 600 * MEGABYTE  # a libtorch with CUDA in it takes 400

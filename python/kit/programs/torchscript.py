@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import io
+import linecache
+import re
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from kit.state import attributes_kept
 
 ENGINE = "torchscript"
 TARGET = "any"
+
+_CALLED = re.compile(r"([\w.]+)\(")
 
 
 def trace(eager: Eager) -> torch.jit.ScriptModule:
@@ -82,10 +85,22 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
 
 def _function_of_python(error: BaseException) -> str | None:
     """The name of the autograd function that torch was calling when it failed. It cannot trace one that takes
-    what is neither a tensor nor a plain value, as checkpointing with use_reentrant=True does."""
-    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
-    called = last.f_code is inspect.unwrap(torch.autograd.Function.apply).__code__
-    return last.f_locals["cls"].__name__ if called else None
+    what is neither a tensor nor a plain value, as checkpointing with use_reentrant=True does.
+
+    What calls it is Python or not, by the version of torch, so it is found in the line of its caller.
+    """
+    frames = traceback.walk_tb(error.__traceback__)
+    outside = [one for one in frames if one[0].f_code.co_filename != torch.autograd.function.__file__]
+    frame, number = outside[-1]
+    for name in _CALLED.findall(linecache.getline(frame.f_code.co_filename, number)):
+        first, *further = name.split(".")
+        value = frame.f_locals.get(first, frame.f_globals.get(first))
+        for attribute in further:
+            value = getattr(value, attribute, None)
+        owner, called = getattr(value, "__self__", None), getattr(value, "__name__", None)
+        if called == "apply" and isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+            return owner.__name__
+    return None
 
 
 def trace_module(
