@@ -14,8 +14,8 @@ namespace kit {
 
 /// A package of AOTInductor's, loaded: what runs it, and what its metadata says.
 ///
-/// torch's own loader of packages unpacks to a folder under /tmp that outlives a process that is killed, and
-/// only that of later versions takes a folder; so the library is given to the runner, as that loader does.
+/// Before 2.13, torch's own loader unpacks packages into a folder under /tmp that a process which is killed
+/// leaves behind; so the library goes to the runner from here, as that loader does it.
 class AotiPackage {
  public:
   using Runner = torch::inductor::AOTIModelContainerRunner;
