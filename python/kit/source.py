@@ -67,6 +67,8 @@ _INTERPRETER = "The following operation failed in the TorchScript interpreter"
 def followed(watch: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
     """Let Python tell `watch` what this thread goes through, as `sys.settrace` says."""
     before = sys.gettrace()
+    # Python 3.12 tells of single instructions only if that was asked for, of any frame, before it begins.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(watch)
     try:
         yield

@@ -14,10 +14,10 @@ kit_add_tests(
 target_link_libraries(kit_bench_tests PRIVATE kit::bench)
 target_compile_definitions(kit_bench_tests PRIVATE KIT_TEST_NATIVE_PROGRAM="$<TARGET_FILE:kit_test_program>")
 add_dependencies(kit_bench_tests kit_test_program predictor)
-gtest_discover_tests(kit_bench_tests)
+kit_discover_tests(kit_bench_tests)
 
 if(TARGET kit_bench_torch AND TARGET kit_test_archives)
   kit_add_tests(kit_bare_tests test_bare_module.cpp)
   target_link_libraries(kit_bare_tests PRIVATE kit_bench_torch)
-  gtest_discover_tests(kit_bare_tests)
+  kit_discover_tests(kit_bare_tests)
 endif()

@@ -15,10 +15,10 @@ kit_add_tests(
   test_safetensors_io.cpp
 )
 target_link_libraries(kit_io_tests PRIVATE kit::io)
-gtest_discover_tests(kit_io_tests)
+kit_discover_tests(kit_io_tests)
 
 if(TARGET kit_test_archives)
   kit_add_tests(kit_predictor_tests test_predictor.cpp)
   add_dependencies(kit_predictor_tests predictor kit_test_archives)
-  gtest_discover_tests(kit_predictor_tests)
+  kit_discover_tests(kit_predictor_tests)
 endif()

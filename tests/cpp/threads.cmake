@@ -14,11 +14,11 @@ target_compile_definitions(
   PRIVATE KIT_TEST_NATIVE_PROGRAM="$<TARGET_FILE:kit_test_program>"
 )
 add_dependencies(kit_threads_tests kit_test_program)
-gtest_discover_tests(kit_threads_tests PROPERTIES LABELS threads)
+kit_discover_tests(kit_threads_tests PROPERTIES LABELS threads)
 
 if(TARGET kit_test_archives)
   kit_add_tests(kit_engine_threads_tests test_threads_of_engines.cpp)
   target_link_libraries(kit_engine_threads_tests PRIVATE kit_endurance)
   add_dependencies(kit_engine_threads_tests kit_torch kit_test_archives)
-  gtest_discover_tests(kit_engine_threads_tests PROPERTIES LABELS threads)
+  kit_discover_tests(kit_engine_threads_tests PROPERTIES LABELS threads)
 endif()
