@@ -11,3 +11,7 @@ CHECKS_DIVISIONS = pytest.mark.skipif(
     TORCH < (2, 13),
     reason="before 2.13, torch does not check divisions of integers, and the export refuses them",
 )
+
+ROUNDS_TO_16_BITS = pytest.mark.skipif(
+    TORCH < (2, 13), reason="before 2.13, torch does not round to 16 bits between two operations on a CPU"
+)

@@ -19,7 +19,7 @@ from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
-from tests.torch_version import CHECKS_DIVISIONS
+from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims, what is bilinear. A program takes some ten seconds to compile, so these are few.
@@ -146,6 +146,7 @@ def test_what_is_refused_is_named(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@ROUNDS_TO_16_BITS
 def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
     x = torch.tensor([1.0, 7e4, -0.1, 100.0])
     kit.export(lambda x: (x.half() * 1000 / 1000).float(), x, tmp_path / "model.pt", ("native",))
