@@ -33,7 +33,8 @@ def launched(call: Call, device: torch.device | str) -> list[str]:
     activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
     if cuda:
         torch.cuda.synchronize(device)
-    with profile(activities=activities) as profiler:
+    # Some versions of torch warn of a second cycle, which is none here, unless events are accumulated.
+    with profile(activities=activities, acc_events=True) as profiler:
         call()
         if cuda:
             torch.cuda.synchronize(device)
