@@ -6,6 +6,8 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/clone.h>
 
+#include "engines/nvrtc.h"
+
 namespace kit {
 
 std::string summary(const std::exception& error) {
@@ -27,6 +29,7 @@ at::Device find_device(const Device& device) {
     throw Error(ErrorCode::unavailable, "the device " + device.str() + " is not here: the host has " +
                                             std::to_string(count) +
                                             "; give cuda:0 to cuda:" + std::to_string(count - 1));
+  load_nvrtc_builtins();
   return {at::kCUDA, static_cast<at::DeviceIndex>(device.index)};
 }
 

@@ -15,7 +15,8 @@ namespace kit {
 /// interpreter put its own traceback around it, else the first.
 std::string summary(const std::exception& error);
 
-/// The device as libtorch knows it. Throws an unavailable error if the host does not have it.
+/// The device as libtorch knows it, ready to compile for. Throws an unavailable error if the host does not
+/// have it.
 at::Device find_device(const Device& device);
 
 /// The output on the device `home`, in memory that is neither an input's nor the program's.
