@@ -17,6 +17,7 @@ from kit.errors import Error, ParityError, TraceError
 from kit.guard import Guarded
 from kit.manifest import Manifest, ProgramInfo
 from kit.method import Method
+from kit.programs import aoti
 from kit.programs.torchscript import ENGINE
 from kit.replay import TRACED, Run, compare_ways, difference, predict_with, traced_in_python, verify_archive
 from kit.report import ParityReport
@@ -123,7 +124,7 @@ def prove(file: str, manifest: Manifest, methods: Sequence[Prepared], device: st
 
 def _loaded(archive: Archive, program: ProgramInfo, method: str, device: str) -> Model:
     """The program, where it was made for: what is compiled for the CPU runs there."""
-    on = device if program.engine == ENGINE or program.target.startswith("cuda") else "cpu"
+    on = device if program.engine == ENGINE else aoti.device_for(program.target, device) or "cpu"
     return Model(archive, program.engine, on, method, target=program.target)
 
 

@@ -20,7 +20,7 @@ import kit
 from kit.eager import Eager
 from kit.errors import ArchiveError, InputError, ParityError, TraceError, UnavailableError, UsageError
 from kit.programs import build_cache
-from kit.programs.aoti import compile_method, compile_package
+from kit.programs.aoti import compile_method, compile_package, device_for
 from kit.signature import Signature, TensorSpec
 from tests import aoti_archive
 from tests.aoti_archive import MEMBER, Scores, cases_of, weights_of
@@ -277,6 +277,20 @@ def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
     with pytest.raises(UnavailableError, match="No space left on device; make room there"):
         compile_method(*simple(nn.Tanh()), "x86-64-v2")
+
+
+def test_a_program_for_a_gpu_runs_on_one_that_it_was_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert device_for("x86-64-v2", "cuda:0") is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: [(8, 0), (9, 0), (9, 0)][index])
+    assert device_for("cuda:sm_90") == "cuda:1"
+    assert device_for("cuda:sm_90", "cuda:2") == "cuda:2"
+    assert device_for("cuda:sm_90", "cuda:0") == "cuda:1"
+    assert device_for("cuda:sm_80", "cuda") == "cuda"
+    assert device_for("cuda:sm_75", "cuda:0") is None
+    with pytest.raises(UnavailableError, match="compute capability 75 to compile on; here are sm_80, sm_90"):
+        compile_method(*simple(nn.Tanh()), "cuda:sm_75")
 
 
 def test_inputs_with_gaps_are_a_fault_of_the_caller() -> None:

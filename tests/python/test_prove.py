@@ -19,6 +19,7 @@ import kit.replay
 from kit.errors import ParityError, TraceError
 from kit.exporter import export_with_report
 from kit.guard import guarded
+from kit.manifest import ProgramInfo
 from kit.prove import prepare
 from kit.recipe import Recipe
 from kit.replay import predict_with
@@ -170,3 +171,28 @@ def test_the_report_is_of_the_golden_cases(tmp_path: Path) -> None:
     assert [row.case for row in done.report.rows] == [0, 1, 2]
     assert done.report.bit_equal
     assert done.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("engine", "target", "wanted", "runs_on"),
+    [
+        ("torchscript", "any", "cpu", "cpu"),
+        ("torchscript", "any", "cuda:0", "cuda:0"),
+        ("aoti", "cuda:sm_90", "cpu", "cuda:0"),
+        ("aoti", "cuda:sm_90", "cuda:0", "cuda:0"),
+        ("aoti", "x86-64-v2", "cuda:0", "cpu"),
+        ("native", "x86-64-v2", "cuda:0", "cpu"),
+    ],
+)
+def test_a_program_is_proven_on_the_device_that_it_was_made_for(
+    engine: str, target: str, wanted: str, runs_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    given: list[Any] = []
+    monkeypatch.setattr(kit.prove, "Model", lambda *args, **_: given.append(args))
+    archive: Any = None
+    kit.prove._loaded(archive, ProgramInfo(engine, target, "2.13.0"), "forward", wanted)
+    ((_, _, device, _),) = given
+    assert device == runs_on

@@ -73,7 +73,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     _check_target(target)
     compiler = check_compiler()
     weights = None if frozen else _weights(program)
-    program = _moved(program, "cuda" if _CUDA.fullmatch(target) else "cpu")
+    program = _moved(program, device_for(target) or "cpu")
     _check_inputs(program)
     if target in LEVELS:
         check_divisions(program, ENGINE)
@@ -104,16 +104,28 @@ def _check_target(target: str) -> None:
                 "the compute capability NN of a GPU"
             )
         return
-    here = sorted(
-        {"{}{}".format(*torch.cuda.get_device_capability(i)) for i in range(torch.cuda.device_count())}
-        if torch.cuda.is_available()
-        else ()
-    )
-    if found[1] not in here:
+    if device_for(target) is None:
+        here = sorted({one.removeprefix("cuda:") for one in _targets_here()})
         raise UnavailableError(
             f"the target {target} needs a GPU of compute capability {found[1]} to compile on; "
-            + (f"here are sm_{', sm_'.join(here)}" if here else "here is none")
+            + (f"here are {', '.join(here)}" if here else "here is none")
         )
+
+
+def device_for(target: str, wanted: str = "cpu") -> str | None:
+    """The GPU that a program for the target runs on: the wanted one if it is such a GPU, else the first that
+    is. None if there is none here."""
+    here = _targets_here()
+    device = torch.device(wanted)
+    if device.type == "cuda" and here[device.index or 0 : (device.index or 0) + 1] == [target]:
+        return wanted
+    return f"cuda:{here.index(target)}" if target in here else None
+
+
+def _targets_here() -> list[str]:
+    """The target of each GPU of this host."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ["cuda:sm_{}{}".format(*torch.cuda.get_device_capability(index)) for index in range(count)]
 
 
 def _moved(program: ExportedProgram, device: str) -> ExportedProgram:
@@ -122,7 +134,7 @@ def _moved(program: ExportedProgram, device: str) -> ExportedProgram:
         *program.constants.values(),
         *(program.example_inputs or ((),))[0],
     ]
-    if all(one.device.type == device for one in tensors if isinstance(one, Tensor)):
+    if all(one.device == torch.device(device) for one in tensors if isinstance(one, Tensor)):
         return program
     from torch.export.passes import move_to_device_pass
 
