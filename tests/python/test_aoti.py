@@ -279,6 +279,29 @@ def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) ->
         compile_method(*simple(nn.Tanh()), "x86-64-v2")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "objcopy"),
+            "the program objcopy is not here.*binutils",
+        ),
+        (OSError("CUDA_HOME environment variable is not set."), "cannot compile here: CUDA_HOME environment"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/tmp/x.cpp"), "set TMPDIR elsewhere"),
+    ],
+)
+def test_what_the_host_lacks_is_not_taken_for_a_full_disk(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
+    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
+    with pytest.raises(UnavailableError, match=said):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
+
+
 def test_a_program_for_a_gpu_runs_on_one_that_it_was_made_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_for("x86-64-v2", "cuda:0") is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -7,6 +7,7 @@ versions give the same bytes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ from kit.programs import build_cache
 from kit.programs.division import check_divisions, flag_of_each_call
 from kit.programs.exported import example_of, exported, place_of_node
 from kit.programs.inductor import LEVELS, check_compiler, compiling
+from kit.programs.toolkit import toolkit
 from kit.signature import Signature
 from kit.source import one_line
 from kit.writing import temporary_fault
@@ -168,7 +171,7 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
         if device:
             config["aot_inductor.embed_kernel_binary"] = True
         try:
-            with flag_of_each_call(folder):
+            with flag_of_each_call(folder), toolkit(folder) if device else nullcontext():
                 path = torch._inductor.aoti_compile_and_package(
                     program, package_path=str(folder / "model.pt2"), inductor_configs=config
                 )
@@ -260,10 +263,12 @@ def _refused(error: Exception, program: ExportedProgram) -> Exception:
             return _failed(one)
         if isinstance(one, exc.InvalidCxxCompiler):
             return UnavailableError(f"{one_line(one)}; install the package g++ (apt-get install g++)")
-        if isinstance(one, InternalError):
+        if isinstance(one, (InternalError, UnavailableError)):
             return one
+        if isinstance(one, (exc.TritonMissing, exc.GPUTooOldForTriton)):
+            return UnavailableError(f"{one_line(one)}; export without this program, or for a CPU")
         if isinstance(one, OSError):
-            return temporary_fault(one)
+            return _failed_system_call(one)
     cause = chain[-1]
     target = next(
         (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None
@@ -275,6 +280,19 @@ def _refused(error: Exception, program: ExportedProgram) -> Exception:
         f"Inductor cannot compile {operation}{at} for the program '{ENGINE}': {one_line(cause)}; write that "
         "part of the model otherwise, or export without this program"
     )
+
+
+def _failed_system_call(error: OSError) -> UnavailableError:
+    """A program that is not installed, or what else torch says is missing; else the disk."""
+    if error.errno is None:
+        return UnavailableError(f"Inductor cannot compile here: {one_line(error)}")
+    name = str(error.filename)
+    if error.errno == errno.ENOENT and error.filename and "/" not in name:
+        return UnavailableError(
+            f"the program {name} is not here, which Inductor compiles with; install it: ld and objcopy are "
+            "of the package binutils (apt-get install binutils)"
+        )
+    return temporary_fault(error)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

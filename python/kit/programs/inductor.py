@@ -97,6 +97,17 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, before)
 
 
+@contextmanager
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Let variables of the environment have these values; None is for one that is not set."""
+    before = {name: os.environ.get(name) for name in variables}
+    _set_environment(variables)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
 class Compiler(NamedTuple):
     """A C++ compiler: its command, and what it says when it is asked for its version."""
 
@@ -216,9 +227,7 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
         "TORCHINDUCTOR_DEBUG_COMPILE": None,
         "TORCHINDUCTOR_DEBUG_SYMBOL": None,
     }
-    before = {name: os.environ.get(name) for name in variables}
-    stack.callback(_set_environment, before)
-    _set_environment(variables)
+    stack.enter_context(environment(variables))
     clear()  # which asks for the folder of the cache, and makes it
     stack.callback(clear)
 
