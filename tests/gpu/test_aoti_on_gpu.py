@@ -59,6 +59,15 @@ def test_it_computes_what_eager_and_fused_torchscript_compute(
             torch.testing.assert_close(one.cpu(), eager, rtol=1e-4, atol=1e-5)
 
 
+def test_another_export_gives_the_same_bytes(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))
+    other = aoti_archive.write(tmp_path / "other.pt", target=kit.load(path, device=CUDA).target)
+    assert other.read_bytes() == path.read_bytes()
+    assert b"kit-compile-" not in other.read_bytes()
+
+
 def test_inputs_on_the_cpu_give_outputs_there(path: Path) -> None:
     model = kit.load(path, engine="aoti", device=CUDA)
     for inputs, outputs in kit.inspect(path).cases():

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from torch.utils import cpp_extension
 
-from kit.errors import UnavailableError
+from kit.errors import InternalError, UnavailableError
 from kit.programs import toolkit as module
 from kit.programs.toolkit import toolkit
 
 
+def place(function: str) -> tuple[str, int]:
+    return f"/home/me/{function}.py", 7
+
+
 @pytest.fixture
-def triton(monkeypatch: pytest.MonkeyPatch) -> None:
+def triton(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A triton as it is on hosts with a GPU."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: SimpleNamespace() if name == "triton" else find(name)
     )
+    generator = SimpleNamespace(get_jit_fn_file_line=place)
+    monkeypatch.setitem(sys.modules, "triton.compiler.code_generator", generator)
+    return generator
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def with_headers(home: Path, *missing: str) -> Path:
 
 
 def test_the_compiler_finds_what_it_needs_and_all_is_as_before(
-    triton: None, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = with_headers(tmp_path / "cuda")
     monkeypatch.setattr(cpp_extension, "CUDA_HOME", str(home))
@@ -48,12 +56,14 @@ def test_the_compiler_finds_what_it_needs_and_all_is_as_before(
         assert others == ["/somewhere"]
         assert os.readlink(Path(links, "libcuda.so")) == "/usr/lib/libcuda.so.580"
         assert str(home) == cpp_extension.CUDA_HOME
+        assert triton.get_jit_fn_file_line("kernel") == ("program", 7)
+    assert triton.get_jit_fn_file_line is place
     assert os.environ["LIBRARY_PATH"] == "/somewhere"
 
 
 @pytest.mark.parametrize("found", ["bin", None])
 def test_a_toolkit_at_its_usual_place_is_taken_where_torch_has_found_none(
-    found: str | None, triton: None, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    found: str | None, triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = with_headers(tmp_path / "usual")
     monkeypatch.setattr(module, "_USUAL", str(usual))
@@ -65,7 +75,7 @@ def test_a_toolkit_at_its_usual_place_is_taken_where_torch_has_found_none(
 
 
 def test_headers_that_are_not_there_are_named(
-    triton: None, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = with_headers(tmp_path / "cuda", "nv/target")
     monkeypatch.setattr(cpp_extension, "CUDA_HOME", str(home))
@@ -83,8 +93,18 @@ def test_a_host_without_triton(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         pass
 
 
+def test_another_triton_is_an_error(
+    triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_USUAL", str(with_headers(tmp_path / "usual")))
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", None)
+    del triton.get_jit_fn_file_line
+    with pytest.raises(InternalError, match="no function get_jit_fn_file_line"), toolkit(tmp_path):
+        pass
+
+
 def test_a_driver_that_cannot_be_loaded(
-    triton: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    triton: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file")
@@ -95,3 +115,18 @@ def test_a_driver_that_cannot_be_loaded(
         toolkit(tmp_path),
     ):
         pass
+
+
+def test_the_object_of_a_kernel_does_not_depend_on_its_folder(tmp_path: Path) -> None:
+    from torch._inductor.cpp_builder import convert_cubin_to_obj
+
+    convert = module._in_order(convert_cubin_to_obj)
+    found = set()
+    for name in ("a", "bb", "ccc", "x1", "x2", "x3", "x4"):
+        cubin = tmp_path / name / "kernel.cubin"
+        cubin.parent.mkdir()
+        cubin.write_bytes(b"a kernel")
+        found.add(Path(convert(str(cubin), "fused", "ld", "objcopy")).read_bytes())
+    (content,) = found
+    assert b"__fused_start" in content
+    assert b"a kernel" in content

@@ -77,8 +77,8 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     with _lock, temporary_folder("kit-compile-") as folder, ExitStack() as stack:
         # What CXX says now: Inductor has read it when it was imported.
         _enter_settings(stack, {**config, "cpp.cxx": (None, compiler.command)})
-        stack.enter_context(_changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
-        flags = _changed("torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
+        stack.enter_context(changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
+        flags = changed("torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
         stack.enter_context(flags)
         _enter_environment(stack, folder)
         _enter_random_state(stack)
@@ -155,7 +155,7 @@ def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
     stack.enter_context(inductor.patch({**_CONFIG, **further, **config}))
 
 
-def _changed(
+def changed(
     module: str, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> AbstractContextManager[None]:
     """Let a function of a module be what `change` makes of it."""
@@ -223,6 +223,7 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
     variables: dict[str, str | None] = {
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
+        "TRITON_DISABLE_LINE_INFO": "1",
         "ATEN_CPU_CAPABILITY": None,
         "TORCHINDUCTOR_DEBUG_COMPILE": None,
         "TORCHINDUCTOR_DEBUG_SYMBOL": None,

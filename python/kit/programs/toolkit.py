@@ -2,7 +2,8 @@
 
 torch looks for the toolkit where nvcc is, which may be a script elsewhere, and knows of no other place then.
 The driver is on every host with a GPU, but only a toolkit gives it the name that a linker looks for,
-libcuda.so.
+libcuda.so. And what is compiled shall not depend on the folder that it was compiled in: triton writes the
+names of files into kernels, and their order in the shared object follows from such names, too.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import ctypes
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from kit.errors import UnavailableError
-from kit.programs.inductor import environment, replaced
+from kit.programs.inductor import changed, environment, replaced
 
 _HEADERS = ("cuda.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target")
 """Of the several packages that a toolkit is made of, some may be missing."""
@@ -29,9 +32,10 @@ _DRIVER = re.compile(r"/.*/libcuda\.so(\.\d+)*")
 
 @contextmanager
 def toolkit(folder: Path) -> Iterator[None]:
-    """Let Inductor find CUDA's headers and the driver, wherever they are.
+    """Let Inductor find CUDA's headers and the driver, wherever they are, and triton forget where it ran.
 
-    folder: a link to the driver is made in it. Raises UnavailableError for what is not here.
+    folder: a link to the driver is made in it. Raises UnavailableError for what is not here, InternalError if
+    triton is not as kit expects it.
     """
     from torch.utils import cpp_extension
 
@@ -47,8 +51,40 @@ def toolkit(folder: Path) -> Iterator[None]:
     with (
         replaced(cpp_extension, "CUDA_HOME", home),
         environment({"LIBRARY_PATH": os.pathsep.join(paths)}),
+        changed("triton.compiler.code_generator", "get_jit_fn_file_line", _without_file),
+        _ordered_symbols(),
     ):
         yield
+
+
+def _without_file(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives one name for every file of sources: a failed assertion of a kernel tells it."""
+    return lambda function: ("program", original(function)[1])
+
+
+def _ordered_symbols() -> AbstractContextManager[None]:
+    from torch._inductor import codecache
+
+    # Later versions assemble one file of all kernels, whose order is that of the kernels.
+    if not hasattr(codecache, "convert_cubin_to_obj"):
+        return nullcontext()
+    return changed("torch._inductor.codecache", "convert_cubin_to_obj", _in_order)
+
+
+def _in_order(original: Callable[..., str]) -> Callable[..., str]:
+    """Lets the linker order the symbols of a kernel by their names. It has ordered them by the path of the
+    kernel's file, which the first names that it gave them hold."""
+
+    def convert(cubin: str, kernel: str, linker: str, objcopy: str) -> str:
+        path = original(cubin, kernel, linker, objcopy)
+        again = f"{path}.ordered"
+        subprocess.run(
+            [linker, "-r", "-z", "noexecstack", "-o", again, path], capture_output=True, check=True
+        )
+        os.replace(again, path)
+        return path
+
+    return convert
 
 
 def _home(found: str | None) -> str:
