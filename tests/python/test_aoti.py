@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import CalledProcessError
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -287,11 +289,20 @@ def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) ->
             "the program objcopy is not here.*binutils",
         ),
         (OSError("CUDA_HOME environment variable is not set."), "cannot compile here: CUDA_HOME environment"),
-        (FileNotFoundError(errno.ENOENT, "No such file", "/tmp/x.cpp"), "set TMPDIR elsewhere"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/opt/cc"),
+            "/opt/cc, .*: Permission denied; install",
+        ),
+        (
+            CalledProcessError(1, ["ld", "-r"], stderr="ld: no room"),
+            "ld failed with status 1, .*: ld: no room",
+        ),
+        (CalledProcessError(1, ["cc", "-O3"]), "cc failed with status 1, .*CC and CXX name other compilers"),
+        (FileNotFoundError(errno.ENOENT, "No such file", f"{gettempdir()}/x.cpp"), "set TMPDIR elsewhere"),
     ],
 )
 def test_what_the_host_lacks_is_not_taken_for_a_full_disk(
-    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise error

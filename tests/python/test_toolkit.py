@@ -93,6 +93,14 @@ def test_a_host_without_triton(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         pass
 
 
+def test_a_python_without_headers(
+    triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysconfig.get_paths", lambda scheme: {"include": str(tmp_path)})
+    with pytest.raises(UnavailableError, match=r"Python\.h is not in .*python3-dev"), toolkit(tmp_path):
+        pass
+
+
 def test_another_triton_is_an_error(
     triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

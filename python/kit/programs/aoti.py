@@ -12,10 +12,13 @@ import hashlib
 import io
 import json
 import re
+import subprocess
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -269,6 +272,8 @@ def _refused(error: Exception, program: ExportedProgram) -> Exception:
             return UnavailableError(f"{one_line(one)}; export without this program, or for a CPU")
         if isinstance(one, OSError):
             return _failed_system_call(one)
+        if isinstance(one, subprocess.CalledProcessError):
+            return _failed_program(one)
     cause = chain[-1]
     target = next(
         (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None
@@ -285,14 +290,31 @@ def _refused(error: Exception, program: ExportedProgram) -> Exception:
 def _failed_system_call(error: OSError) -> UnavailableError:
     """A program that is not installed, or what else torch says is missing; else the disk."""
     if error.errno is None:
-        return UnavailableError(f"Inductor cannot compile here: {one_line(error)}")
-    name = str(error.filename)
-    if error.errno == errno.ENOENT and error.filename and "/" not in name:
+        return UnavailableError(f"Inductor cannot compile here: {error}")
+    name = str(error.filename or "")
+    if error.errno not in (errno.ENOENT, errno.EACCES) or not name:
+        return temporary_fault(error)
+    if "/" not in name:
         return UnavailableError(
             f"the program {name} is not here, which Inductor compiles with; install it: ld and objcopy are "
             "of the package binutils (apt-get install binutils)"
         )
-    return temporary_fault(error)
+    if Path(name).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve()):
+        return temporary_fault(error)
+    return UnavailableError(
+        f"Inductor compiles with {name}, which cannot be used: {error.strerror}; install it, or let the "
+        "environment variables CC and CXX name other compilers"
+    )
+
+
+def _failed_program(error: subprocess.CalledProcessError) -> UnavailableError:
+    name = error.cmd if isinstance(error.cmd, str) else error.cmd[0]
+    said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr
+    reason = (said or "").strip().splitlines() or ["it gave no reason here"]
+    return UnavailableError(
+        f"the program {name} failed with status {error.returncode}, which Inductor compiles with: "
+        f"{reason[0]}; see that it works, or let the environment variables CC and CXX name other compilers"
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""What compiling a program for a GPU takes from the host: triton, CUDA's headers, and the driver.
+"""What compiling a program for a GPU takes from the host: triton, headers, and the driver.
 
 torch looks for the toolkit where nvcc is, which may be a script elsewhere, and knows of no other place then.
 The driver is on every host with a GPU, but only a toolkit gives it the name that a linker looks for,
@@ -13,6 +13,7 @@ import importlib.util
 import os
 import re
 import subprocess
+import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -43,6 +44,7 @@ def toolkit(folder: Path) -> Iterator[None]:
         raise UnavailableError(
             "a program for a GPU is compiled by triton, which is not here; install it (pip install triton)"
         )
+    _check_python()
     links = folder / "driver"
     links.mkdir()
     (links / "libcuda.so").symlink_to(_driver())
@@ -55,6 +57,18 @@ def toolkit(folder: Path) -> Iterator[None]:
         _ordered_symbols(),
     ):
         yield
+
+
+def _check_python() -> None:
+    """triton compiles a module of Python's, to talk to the driver."""
+    scheme = sysconfig.get_default_scheme()
+    scheme = "posix_prefix" if scheme == "posix_local" else scheme  # as triton looks for them
+    include = Path(sysconfig.get_paths(scheme)["include"])
+    if not (include / "Python.h").is_file():
+        raise UnavailableError(
+            f"triton, which compiles programs for a GPU, needs the headers of Python, and Python.h is not in "
+            f"{include}; install them (apt-get install python3-dev)"
+        )
 
 
 def _without_file(original: Callable[..., Any]) -> Callable[..., Any]:
