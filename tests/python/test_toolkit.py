@@ -51,7 +51,9 @@ def test_the_compiler_finds_what_it_needs_and_all_is_as_before(
     home = with_headers(tmp_path / "cuda")
     monkeypatch.setattr(cpp_extension, "CUDA_HOME", str(home))
     monkeypatch.setenv("LIBRARY_PATH", "/somewhere")
+    monkeypatch.delenv("CPATH", raising=False)
     with toolkit(tmp_path):
+        assert os.environ["CPATH"] == str(home / "include/cccl")
         links, *others = os.environ["LIBRARY_PATH"].split(":")
         assert others == ["/somewhere"]
         assert os.readlink(Path(links, "libcuda.so")) == "/usr/lib/libcuda.so.580"
@@ -59,6 +61,18 @@ def test_the_compiler_finds_what_it_needs_and_all_is_as_before(
         assert triton.get_jit_fn_file_line("kernel") == ("program", 7)
     assert triton.get_jit_fn_file_line is place
     assert os.environ["LIBRARY_PATH"] == "/somewhere"
+    assert "CPATH" not in os.environ
+
+
+def test_headers_may_lie_where_cuda_13_has_them(
+    triton: SimpleNamespace, driver: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = with_headers(tmp_path / "cuda", "nv/target")
+    (home / "include/cccl/nv").mkdir(parents=True)
+    (home / "include/cccl/nv/target").touch()
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", str(home))
+    with toolkit(tmp_path):
+        assert str(home) == cpp_extension.CUDA_HOME
 
 
 @pytest.mark.parametrize("found", ["bin", None])

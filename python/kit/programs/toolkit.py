@@ -27,6 +27,9 @@ from kit.programs.inductor import changed, environment, replaced
 _HEADERS = ("cuda.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target")
 """Of the several packages that a toolkit is made of, some may be missing."""
 
+_LIBRARIES = "cccl"
+"""Where CUDA 13 has headers, in `include`, that lay beside the others before: nvcc looks there by itself."""
+
 _USUAL = "/usr/local/cuda"
 _DRIVER = re.compile(r"/.*/libcuda\.so(\.\d+)*")
 
@@ -48,15 +51,20 @@ def toolkit(folder: Path) -> Iterator[None]:
     links = folder / "driver"
     links.mkdir()
     (links / "libcuda.so").symlink_to(_driver())
-    paths = [str(links), *filter(None, [os.environ.get("LIBRARY_PATH")])]
     home = _home(cpp_extension.CUDA_HOME)
+    paths = {"LIBRARY_PATH": str(links), "CPATH": str(Path(home, "include", _LIBRARIES))}
     with (
         replaced(cpp_extension, "CUDA_HOME", home),
-        environment({"LIBRARY_PATH": os.pathsep.join(paths)}),
+        environment({name: _prepended(name, path) for name, path in paths.items()}),
         changed("triton.compiler.code_generator", "get_jit_fn_file_line", _without_file),
         _ordered_symbols(),
     ):
         yield
+
+
+def _prepended(variable: str, path: str) -> str:
+    """The value of a variable that lists paths, with one more before the others."""
+    return os.pathsep.join([path, *filter(None, [os.environ.get(variable)])])
 
 
 def _check_python() -> None:
@@ -105,14 +113,19 @@ def _home(found: str | None) -> str:
     """The folder of a toolkit that has the headers: the one that torch has found, or where one usually is."""
     looked = list(dict.fromkeys([*([found] if found else []), _USUAL]))
     for home in looked:
-        if all(Path(home, "include", header).is_file() for header in _HEADERS):
+        if not _missing(home):
             return home
-    missing = next(header for header in _HEADERS if not Path(looked[0], "include", header).is_file())
+    missing = _missing(looked[0])[0]
     raise UnavailableError(
         f"a program for a GPU is compiled with the headers of CUDA, and {missing} is not in "
         f"{looked[0]}/include; install the CUDA toolkit {torch.version.cuda}, and let the environment "
         "variable CUDA_HOME name its folder"
     )
+
+
+def _missing(home: str) -> list[str]:
+    folders = (Path(home, "include"), Path(home, "include", _LIBRARIES))
+    return [header for header in _HEADERS if not any((folder / header).is_file() for folder in folders)]
 
 
 def _driver() -> str:
