@@ -128,6 +128,43 @@ def test_a_division_by_zero_is_an_error_of_its_own_call_alone(tmp_path: Path) ->
     assert set(said[1::2]) == {"right"}
 
 
+def test_an_index_out_of_bounds_is_an_error_of_its_own_call_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In every thread that computes a call, in several loops of a kernel, and with loops in loops."""
+
+    class Lookup(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(11, 6)
+
+        def forward(self, index: Tensor) -> tuple[Tensor, ...]:
+            x = self.words(index)
+            return x.softmax(-1), x.sum(1), self.words.weight.t()[:, index[:, 0]] * 2
+
+    index = torch.arange(40_000).view(-1, 2) % 11
+    kit.export(Lookup(), index, tmp_path / "model.pt", ("aoti",), dynamic={"index": {0: kit.Dim("rows")}})
+    model = kit.load(tmp_path / "model.pt", engine="aoti")
+    expected = model(index)
+    beyond = index.clone()
+    beyond[-1, 1] = 11
+    capfd.readouterr()
+
+    def call(number: int) -> str:
+        try:
+            outputs = model(index if number % 2 else beyond)
+        except InputError as error:
+            return str(error)
+        return "right" if all(map(torch.equal, outputs, expected)) else "wrong"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(call, range(100)))
+    assert set(said[1::2]) == {"right"}
+    assert len(set(said[0::2])) == 1
+    assert "the model cannot compute these inputs: index out of bounds: 0 <= " in said[0]
+    assert capfd.readouterr() == ("", "")
+
+
 @ROUNDS_TO_16_BITS
 def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
     x = torch.tensor([1.0, 7e4, -0.1, 100.0])

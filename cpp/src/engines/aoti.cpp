@@ -3,6 +3,7 @@
 #include <mutex>
 #include <semaphore>
 #include <shared_mutex>
+#include <stdexcept>
 #include <thread>
 
 #include <ATen/Context.h>
@@ -141,7 +142,13 @@ class Aoti final : public Program {
     for (const Tensor& input : inputs) given.push_back(fitting(to_torch(input)));
     const std::vector<at::Tensor> returned = guarded([&] {
       const Gate::Place place(gate_);
-      return package_->runner().run(given);
+      try {
+        return package_->runner().run(given);
+      } catch (const c10::OutOfMemoryError&) {
+        throw;
+      } catch (const std::exception& error) {
+        throw std::runtime_error(package_->reason(error));
+      }
     });
     const at::Device home =
         inputs.empty() || inputs.front().device().kind == Device::Kind::cpu ? at::Device(at::kCPU) : device_;

@@ -1,5 +1,7 @@
 #include "engines/aoti_package.h"
 
+#include <dlfcn.h>
+
 #include <fstream>
 #include <stdexcept>
 #include <utility>
@@ -7,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engines/package_folder.h"
+#include "engines/torch_call.h"
 
 namespace kit {
 namespace {
@@ -31,6 +34,16 @@ AotiPackage::AotiPackage(ByteReader::Pieces package, const std::string& contents
   const std::string path = folder.path() + stem;
   metadata_ = read_metadata(path + "_metadata.json");
   runner_ = make->second(path + ".so", calls, device.str(), folder.path(), /*run_single_threaded=*/false);
+  // It is loaded, and stays so as long as the runner is there.
+  if (void* const library = ::dlopen((path + ".so").c_str(), RTLD_LAZY | RTLD_NOLOAD); library != nullptr) {
+    take_error_ = reinterpret_cast<const char* (*)()>(::dlsym(library, "kit_take_error"));
+    ::dlclose(library);
+  }
+}
+
+std::string AotiPackage::reason(const std::exception& error) const {
+  const std::string taken = take_error_ == nullptr ? "" : take_error_();
+  return taken.empty() ? summary(error) : taken.substr(0, taken.find('\n'));
 }
 
 }  // namespace kit

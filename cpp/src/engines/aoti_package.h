@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -29,8 +30,12 @@ class AotiPackage {
   Runner& runner() const noexcept { return *runner_; }
   const Metadata& metadata() const noexcept { return metadata_; }
 
+  /// Why a call of the runner's has failed in this thread, which libtorch says from 2.13 on only.
+  std::string reason(const std::exception& error) const;
+
  private:
   Metadata metadata_;
+  const char* (*take_error_)() = nullptr;
   std::unique_ptr<Runner> runner_;
 };
 

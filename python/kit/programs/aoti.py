@@ -29,9 +29,10 @@ import kit
 from kit.eager import Eager
 from kit.errors import InternalError, TraceError, UnavailableError, UsageError
 from kit.programs import build_cache
-from kit.programs.division import check_divisions, flag_of_each_call
+from kit.programs.checks import thrown_behind_regions, with_last_error
+from kit.programs.division import check_divisions, with_flag_of_each_call
 from kit.programs.exported import example_of, exported, place_of_node
-from kit.programs.inductor import LEVELS, check_compiler, compiling
+from kit.programs.inductor import LEVELS, check_compiler, code_changed, compiling
 from kit.programs.toolkit import toolkit
 from kit.signature import Signature
 from kit.source import one_line
@@ -92,7 +93,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
-    return build_cache.cached(f"{ENGINE} 5 {target} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 6 {target} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:
@@ -173,8 +174,12 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
         warnings.simplefilter("ignore")
         if device:
             config["aot_inductor.embed_kernel_binary"] = True
+
+        def change(kernels: str) -> str:
+            return thrown_behind_regions(with_flag_of_each_call(kernels, folder))
+
         try:
-            with flag_of_each_call(folder), toolkit(folder) if device else nullcontext():
+            with code_changed(with_last_error, change), toolkit(folder) if device else nullcontext():
                 path = torch._inductor.aoti_compile_and_package(
                     program, package_path=str(folder / "model.pt2"), inductor_configs=config
                 )

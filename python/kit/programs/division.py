@@ -8,10 +8,7 @@ several threads set, or clear, one another's, or write to a stack that is no lon
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +16,7 @@ from torch.export import ExportedProgram
 
 from kit.errors import TraceError
 from kit.programs.exported import place_of_node
-from kit.programs.inductor import INCLUDE, replaced, unexpected
+from kit.programs.inductor import INCLUDE, unexpected
 
 _NAME = "inductor_cpu_integer_div_error_flag"
 _SET = f"{_NAME} = &inductor_cpu_integer_div_error;"
@@ -65,27 +62,16 @@ def thrown_at_once(kernels: str) -> str:
     return _ASSIGNMENT.sub("", kernels)
 
 
-@contextmanager
-def flag_of_each_call(folder: Path) -> Iterator[None]:
-    """Let what Inductor compiles have a flag for each call, in all threads that compute it.
+def with_flag_of_each_call(kernels: str, folder: Path) -> str:
+    """The kernels of a program with a flag for each call, in all threads that compute it.
 
     folder: that of `kit.programs.inductor.compiling`. Raises InternalError if this version of torch is not as
     kit expects it.
     """
-    from torch._inductor.codecache import AotCodeCompiler
-
-    compile_code = AotCodeCompiler.compile
-
-    def compile_changed(
-        _cls: Any, graph: Any, wrapper: str, kernels: str, /, *args: Any, **kwargs: Any
-    ) -> Any:
-        if _SET in kernels:
-            _write_header(folder)
-            kernels = _with_flags_of_threads(kernels)
-        return compile_code(graph, wrapper, kernels, *args, **kwargs)
-
-    with replaced(AotCodeCompiler, "compile", classmethod(compile_changed)):
-        yield
+    if _SET not in kernels:
+        return kernels
+    _write_header(folder)
+    return _with_flags_of_threads(kernels)
 
 
 def _write_header(folder: Path) -> None:

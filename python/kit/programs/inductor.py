@@ -108,6 +108,23 @@ def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
         _set_environment(before)
 
 
+@contextmanager
+def code_changed(wrapper: Callable[[str], str], kernels: Callable[[str], str]) -> Iterator[None]:
+    """Let Inductor compile what these make of the code that it has written: of what calls the kernels, and of
+    those for a CPU."""
+    from torch._inductor.codecache import AotCodeCompiler
+
+    compile_code = AotCodeCompiler.compile
+
+    def compile_changed(
+        _cls: Any, graph: Any, wrapping: str, computing: str, /, *args: Any, **kwargs: Any
+    ) -> Any:
+        return compile_code(graph, wrapper(wrapping), kernels(computing), *args, **kwargs)
+
+    with replaced(AotCodeCompiler, "compile", classmethod(compile_changed)):
+        yield
+
+
 class Compiler(NamedTuple):
     """A C++ compiler: its command, and what it says when it is asked for its version."""
 
