@@ -19,7 +19,7 @@ from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
-from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS
+from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS, TORCH
 
 # What the operations do not show: loops over time, 16 bits, layers of convolutions, an output that is an
 # input, several dims, what is bilinear. A program takes some ten seconds to compile, so these are few.
@@ -63,6 +63,8 @@ def compare(exported: Exported, target: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_operation(name: str, tmp_path: Path) -> None:
+    if name == "products" and TORCH == (2, 12):
+        pytest.skip("torch 2.12 cannot compile a sum with a product where a number is expanded to its shape")
     compare(exported(OPERATIONS[name](), tmp_path / "model.pt", "x86-64-v3"), "x86-64-v3")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 from torch._inductor import config, cpp_builder, cpu_vec_isa
+from torch._inductor.codegen.cpp_wrapper_cpu import CppWrapperCpu
+from torch._inductor.utils import IndentedBuffer
 
 from kit.errors import InternalError, UnavailableError
 from kit.programs.inductor import check_compiler, compiling
@@ -64,11 +66,34 @@ def test_all_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not places[0].exists()
 
 
-def test_torch_logs_no_warnings() -> None:
-    log = logging.getLogger("torch._inductor.ir")
+@pytest.mark.parametrize("name", ["torch._inductor.ir", "torch.utils.cpp_extension"])
+def test_torch_logs_no_warnings(name: str) -> None:
+    log = logging.getLogger(name)
     with compiling("x86-64-v2"):
         assert not log.isEnabledFor(logging.WARNING)
     assert log.isEnabledFor(logging.WARNING)
+
+
+def test_arrays_of_sizes_are_told_apart_by_who_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by methods that are made anew for each call, and may have the id of another."""
+    given: list[Any] = []
+
+    def codegen(self: Any, int_array: str, writeline: Any, *args: Any, **kwargs: Any) -> None:
+        given.append(writeline)
+
+    monkeypatch.setattr(CppWrapperCpu, "codegen_int_array_var", codegen)
+    buffers, wrapper = (IndentedBuffer(), IndentedBuffer()), object.__new__(CppWrapperCpu)
+    with compiling("x86-64-v2"):
+        for buffer in (*buffers, *buffers):
+            wrapper.codegen_int_array_var("{1}", buffer.writeline)
+        wrapper.codegen_int_array_var("{1}", buffers[0].writelines)
+        wrapper.codegen_int_array_var("{1}", print)
+    first, second, *again, other, free = given
+    assert again[0] is first
+    assert again[1] is second
+    assert (first.__self__, second.__self__) == buffers
+    assert other.__name__ == "writelines"
+    assert free is print
 
 
 def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

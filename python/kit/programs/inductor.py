@@ -80,6 +80,7 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
         stack.enter_context(changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
         flags = changed("torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
         stack.enter_context(flags)
+        stack.enter_context(_array_names())
         _enter_environment(stack, folder)
         _enter_random_state(stack)
         stack.enter_context(_quiet())
@@ -151,14 +152,17 @@ def check_compiler() -> Compiler:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch logs which operations it has no C function for, and more; what matters kit says itself."""
-    log = logging.getLogger("torch._inductor")
-    before = log.level
-    log.setLevel(logging.ERROR)
+    """Torch logs which operations it has no C function for, that there is no GPU, and more; what matters kit
+    says itself."""
+    logs = [logging.getLogger(name) for name in ("torch._inductor", "torch.utils.cpp_extension")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
 def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
@@ -197,6 +201,24 @@ def _vector_isa(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     there = type(f"Kit{base}", (kind,), {"__bool__": lambda _self: True, "__hash__": kind.__hash__})
     isa = there()
     return lambda _original: lambda: [isa]
+
+
+def _array_names() -> AbstractContextManager[None]:
+    """Lets Inductor name arrays of sizes alike each time. Before torch 2.13 it takes an array that it has
+    declared for the one that is wanted if both are written by methods with the same id, and these are made
+    anew for each call: whether they have it was chance."""
+    from torch._inductor.codegen.cpp_wrapper_cpu import CppWrapperCpu
+
+    original = CppWrapperCpu.codegen_int_array_var
+
+    def codegen(self: Any, int_array: str, writeline: Any, *args: Any, **kwargs: Any) -> Any:
+        owner = getattr(writeline, "__self__", None)
+        if owner is not None:
+            key = (id(owner), writeline.__name__)  # what is kept is alive, and so the id is no other's
+            writeline = self.__dict__.setdefault("_kit_writers", {}).setdefault(key, writeline)
+        return original(self, int_array, writeline, *args, **kwargs)
+
+    return replaced(CppWrapperCpu, "codegen_int_array_var", codegen)
 
 
 def _flags(level: str, folder: Path) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
