@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.errors import ParityError, TraceError
+from kit.errors import InputError, ParityError, TraceError
 from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.wide_convolutions import wide_convolutions
@@ -158,11 +159,33 @@ def test_what_eager_rounds_to_16_bits_is_rounded(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("look_up", "said"),
+    [
+        (lambda table, index: table[index] + 1, "index out of bounds: "),
+        (
+            lambda table, index: nn.functional.embedding_bag(index[None], table, mode="max"),
+            "the index 9 is not in a table of 4 embeddings",
+        ),
+    ],
+    ids=["generated", "kit's own"],
+)
+def test_an_index_out_of_bounds_is_an_input_error(
+    look_up: Callable[[Tensor, Tensor], Tensor], said: str, tmp_path: Path
+) -> None:
+    table, index = torch.randn(4, 3), torch.tensor([0, 3, 1])
+    kit.export(look_up, (table, index), tmp_path / "model.pt", ("native",), cases=[(table, index)])
+    model = kit.load(tmp_path / "model.pt", engine="native")
+    with pytest.raises(InputError, match=f"the model cannot compute these inputs: {said}"):
+        model(table, torch.tensor([0, 9, 1]))
+    torch.testing.assert_close(model(table, index), look_up(table, index))
+
+
 @CHECKS_DIVISIONS
 def test_an_integer_division_by_zero_is_an_error(tmp_path: Path) -> None:
     x, n = torch.tensor([7, 8, 9]), torch.tensor([2, 3, 4])
     kit.export(lambda x, n: x // n, (x, n), tmp_path / "model.pt", ("native",), cases=[(x, n)])
     model = kit.load(tmp_path / "model.pt", engine="native")
-    with pytest.raises(kit.Error, match="ZeroDivisionError"):
+    with pytest.raises(InputError, match="cannot compute these inputs: .*ZeroDivisionError"):
         model(x, torch.tensor([2, 0, 4]))
     assert torch.equal(model(x, n), x // n)

@@ -54,7 +54,8 @@ typedef struct KitProgram KitProgram;
 enum {
   KIT_PROGRAM_OK = 0,
   KIT_PROGRAM_INTERNAL = 1,     ///< a fault of kit's
-  KIT_PROGRAM_INPUT = 4,        ///< an input or an output does not fit the signature
+  KIT_PROGRAM_INPUT = 4,        ///< an input or an output does not fit the signature, or has values that the
+                                ///< model cannot compute with, such as an index out of bounds
   KIT_PROGRAM_UNAVAILABLE = 6,  ///< there is not enough memory, or the constants cannot be read
 };
 

@@ -34,6 +34,14 @@ struct InputFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What stops generated code is in the values of the inputs, such as an index out of bounds, or the memory.
+[[noreturn]] void refuse(const char* thrown) {
+  // What a function that it called has said is more than that the function failed.
+  const std::string reason = *last_error() == '\0' ? thrown : last_error();
+  if (reason == no_memory) throw std::bad_alloc();
+  throw InputFault(reason);
+}
+
 std::string text(const std::int64_t* sizes, std::int64_t rank) {
   std::string result = "[";
   for (std::int64_t i = 0; i < rank; ++i) result += (i == 0 ? "" : ", ") + std::to_string(sizes[i]);
@@ -214,9 +222,15 @@ void KitProgram::run(const KitTensor* inputs, const KitTensor* outputs) {
   }
   AtenTensorHandle taken[info::input_count + 1] = {};
   for (std::size_t i = 0; i < info::input_count; ++i) taken[i] = std::exchange(given[i], nullptr);
-  model.run_impl(taken, results.data(), nullptr, nullptr);
+  try {
+    model.run_impl(taken, results.data(), nullptr, nullptr);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    refuse(error.what());
+  }
   // The generated code does not look at what all functions return.
-  if (*last_error() != '\0') throw std::runtime_error(last_error());
+  if (*last_error() != '\0') refuse(last_error());
   // What the model returns twice comes as one handle twice.
   for (std::size_t i = 1; i < info::output_count; ++i) {
     if (std::find(results.begin(), results.begin() + i, results[i]) == results.begin() + i) continue;
@@ -270,7 +284,6 @@ int coded(Function&& function) noexcept {
     set_error(no_memory);
     return KIT_PROGRAM_UNAVAILABLE;
   } catch (const std::exception& error) {
-    // What a function of the generated code's called has said is more than that it failed.
     if (*last_error() == '\0') set_error(error.what());
     return std::strcmp(last_error(), no_memory) == 0 ? KIT_PROGRAM_UNAVAILABLE : KIT_PROGRAM_INTERNAL;
   } catch (...) {
