@@ -7,18 +7,14 @@ versions give the same bytes.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import re
-import subprocess
-import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,16 +23,15 @@ from torch.export import ExportedProgram
 
 import kit
 from kit.eager import Eager
-from kit.errors import InternalError, TraceError, UnavailableError, UsageError
+from kit.errors import InternalError, UnavailableError, UsageError
 from kit.programs import build_cache
 from kit.programs.checks import thrown_behind_regions, with_last_error
 from kit.programs.division import check_divisions, with_flag_of_each_call
-from kit.programs.exported import example_of, exported, place_of_node
+from kit.programs.exported import example_of, exported
+from kit.programs.failures import failure
 from kit.programs.inductor import LEVELS, check_compiler, code_changed, compiling
 from kit.programs.toolkit import toolkit
 from kit.signature import Signature
-from kit.source import one_line
-from kit.writing import temporary_fault
 
 ENGINE = "aoti"
 WEIGHTS, ROOT = "kit_weights", "kit_root"
@@ -184,7 +179,7 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
                     program, package_path=str(folder / "model.pt2"), inductor_configs=config
                 )
         except Exception as error:
-            raise _refused(error, program) from error
+            raise failure(error, program, ENGINE) from error
         with zipfile.ZipFile(path) as package:
             return _canonical(package, weights)
 
@@ -259,89 +254,3 @@ def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_places(inner) for key, inner in value.items() if key != "metadata"}
     return [_without_places(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _refused(error: Exception, program: ExportedProgram) -> Exception:
-    """The error of kit's for what Inductor raised."""
-    from torch._inductor import exc
-
-    chain = list(_chain(error))
-    for one in chain:
-        if isinstance(one, exc.CppCompileError):
-            return _failed(one)
-        if isinstance(one, exc.InvalidCxxCompiler):
-            return UnavailableError(f"{one_line(one)}; install the package g++ (apt-get install g++)")
-        if isinstance(one, (InternalError, UnavailableError)):
-            return one
-        if isinstance(one, (exc.TritonMissing, exc.GPUTooOldForTriton)):
-            return UnavailableError(f"{one_line(one)}; export without this program, or for a CPU")
-        if isinstance(one, OSError):
-            return _failed_system_call(one)
-        if isinstance(one, subprocess.CalledProcessError):
-            return _failed_program(one)
-    cause = chain[-1]
-    target = next(
-        (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None
-    )
-    operation = f"the operation {target}" if target else "it"
-    place = _place(program, target)
-    at = f" at {place}" if place else ""
-    return TraceError(
-        f"Inductor cannot compile {operation}{at} for the program '{ENGINE}': {one_line(cause)}; write that "
-        "part of the model otherwise, or export without this program"
-    )
-
-
-def _failed_system_call(error: OSError) -> UnavailableError:
-    """A program that is not installed, or what else torch says is missing; else the disk."""
-    if error.errno is None:
-        return UnavailableError(f"Inductor cannot compile here: {error}")
-    name = str(error.filename or "")
-    if error.errno not in (errno.ENOENT, errno.EACCES) or not name:
-        return temporary_fault(error)
-    if "/" not in name:
-        return UnavailableError(
-            f"the program {name} is not here, which Inductor compiles with; install it: ld and objcopy are "
-            "of the package binutils (apt-get install binutils)"
-        )
-    if Path(name).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve()):
-        return temporary_fault(error)
-    return UnavailableError(
-        f"Inductor compiles with {name}, which cannot be used: {error.strerror}; install it, or let the "
-        "environment variables CC and CXX name other compilers"
-    )
-
-
-def _failed_program(error: subprocess.CalledProcessError) -> UnavailableError:
-    name = error.cmd if isinstance(error.cmd, str) else error.cmd[0]
-    said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr
-    reason = (said or "").strip().splitlines() or ["it gave no reason here"]
-    return UnavailableError(
-        f"the program {name} failed with status {error.returncode}, which Inductor compiles with: "
-        f"{reason[0]}; see that it works, or let the environment variables CC and CXX name other compilers"
-    )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what it was raised from, the innermost last."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = getattr(error, "inner_exception", None) or error.__cause__
-
-
-def _place(program: ExportedProgram, target: str | None) -> str:
-    """The user's line of the first node that calls the operation."""
-    nodes = (node for node in program.graph.nodes if target is not None and str(node.target) == target)
-    return next((place for place in map(place_of_node, nodes) if place), "")
-
-
-def _failed(error: Any) -> UnavailableError:
-    """What the compiler said is kept, for it is long."""
-    log = build_cache.keep_log(str(error))
-    lines = [line for line in error.output.splitlines() if "error" in line.lower()] or ["it gave no reason"]
-    return UnavailableError(
-        f"the C++ compiler failed: {lines[0].strip()}; its log is {log}: it may be another version than "
-        "torch expects, or out of memory or disk"
-    )
