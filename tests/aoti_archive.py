@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import kit
+from kit.eager import Eager
+from kit.signature import Signature, TensorSpec
 
 TARGET = "x86-64-v2"
 MEMBER = f"extra/kit/programs/aoti-{TARGET}/forward.pt2"
@@ -84,3 +86,10 @@ def write_weights(folder: Path) -> None:
     """Weights with their cases, scores.other.safetensors; with those of others, scores.wrong.safetensors."""
     safetensors.torch.save_file({**weights_of(1), **cases_of(1)}, folder / "scores.other.safetensors")
     safetensors.torch.save_file({**weights_of(1), **cases_of(2)}, folder / "scores.wrong.safetensors")
+
+
+def simple(module: nn.Module) -> tuple[Eager, Signature, list[list[Tensor]]]:
+    """What a program is compiled from, for a module of one input: float32[2, 3]."""
+    spec = TensorSpec("input", "float32", (2, 3))
+    x = torch.randn(2, 3)
+    return Eager(kit.Recipe(module.eval(), args=(x,))), Signature((spec,), (spec,)), [[x]]

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _TRACED = re.compile(r"^(.+)\((\d+)\): .*$", re.MULTILINE)
-_SCRIPTED = re.compile(r'File "(.+?)", line (\d+)')
+_FRAME = re.compile(r'File "(.+?)", line (\d+)')
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,12 @@ def place_raised(error: BaseException) -> Place | None:
 def told_frames(text: str) -> list[tuple[str, int]]:
     """Paths and lines of a stack as TorchScript tells it of what was traced, or was compiled, the innermost
     first."""
-    found = _TRACED.findall(text) or _SCRIPTED.findall(text)[::-1]
-    return [(path, int(line)) for path, line in found]
+    return [(path, int(line)) for path, line in _TRACED.findall(text)] or frames_in(text)
+
+
+def frames_in(text: str) -> list[tuple[str, int]]:
+    """Paths and lines of a stack as Python tells it, the innermost first."""
+    return [(path, int(line)) for path, line in reversed(_FRAME.findall(text))]
 
 
 def is_own(error: BaseException) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from subprocess import CalledProcessError
-from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -19,13 +15,10 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.eager import Eager
-from kit.errors import ArchiveError, InputError, ParityError, TraceError, UnavailableError, UsageError
-from kit.programs import build_cache
+from kit.errors import ArchiveError, InputError, ParityError, UnavailableError, UsageError
 from kit.programs.aoti import compile_method, compile_package, device_for
-from kit.signature import Signature, TensorSpec
 from tests import aoti_archive
-from tests.aoti_archive import MEMBER, Scores, cases_of, weights_of
+from tests.aoti_archive import MEMBER, Scores, cases_of, simple, weights_of
 from tests.rewrite import edit_manifest, edit_member, rewrite
 from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS
 
@@ -255,12 +248,6 @@ def test_a_program_for_another_host_is_not_taken(
 # Making it
 
 
-def simple(module: nn.Module) -> tuple[Eager, Signature, list[list[Tensor]]]:
-    spec = TensorSpec("input", "float32", (2, 3))
-    x = torch.randn(2, 3)
-    return Eager(kit.Recipe(module.eval(), args=(x,))), Signature((spec,), (spec,)), [[x]]
-
-
 def test_targets_that_there_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     eager, signature, cases = simple(nn.Tanh())
     with pytest.raises(UsageError, match="no target 'x86-64-v9'"):
@@ -272,81 +259,6 @@ def test_targets_that_there_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UnavailableError, match="no-such-compiler is not here"):
-        compile_method(*simple(nn.Tanh()), "x86-64-v2")
-
-
-def test_a_compiler_that_fails_leaves_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = tmp_path / "g++"
-    compiler.write_text(
-        '#!/bin/sh\ncase "$*" in *wrapper*) echo "x.cpp:1: error: out of patience" >&2; exit 1;; esac\n'
-        'exec /usr/bin/g++ "$@"\n'
-    )
-    compiler.chmod(0o755)
-    monkeypatch.setenv("CXX", str(compiler))
-    monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(UnavailableError, match=r"error: out of patience; its log is .*failed-.*\.log"):
-        compile_method(*simple(nn.Tanh()), "x86-64-v2")
-    (log,) = build_cache.folder().glob("failed-*.log")
-    assert "out of patience" in log.read_text()
-    assert not list(build_cache.folder().glob("*.built"))
-
-
-def test_what_inductor_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._inductor.exc import MissingOperatorWithoutDecomp
-
-    class Refused(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.tanh(x)  # refused
-
-    def refuse(*_: object, **__: object) -> None:
-        raise MissingOperatorWithoutDecomp(torch.ops.aten.tanh.default, [], {})
-
-    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
-    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
-    line = Path(__file__).read_text().splitlines().index("            return torch.tanh(x)  # refused") + 1
-    with pytest.raises(TraceError, match=rf"aten\.tanh\.default at .*test_aoti.py:{line} .*missing lowering"):
-        compile_method(*simple(Refused()), "x86-64-v2")
-
-
-def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
-    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
-    with pytest.raises(UnavailableError, match="No space left on device; make room there"):
-        compile_method(*simple(nn.Tanh()), "x86-64-v2")
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (
-            FileNotFoundError(errno.ENOENT, "No such file", "objcopy"),
-            "the program objcopy is not here.*binutils",
-        ),
-        (OSError("CUDA_HOME environment variable is not set."), "cannot compile here: CUDA_HOME environment"),
-        (
-            PermissionError(errno.EACCES, "Permission denied", "/opt/cc"),
-            "/opt/cc, .*: Permission denied; install",
-        ),
-        (
-            CalledProcessError(1, ["ld", "-r"], stderr="ld: no room"),
-            "ld failed with status 1, .*: ld: no room",
-        ),
-        (CalledProcessError(1, ["cc", "-O3"]), "cc failed with status 1, .*CC and CXX name other compilers"),
-        (FileNotFoundError(errno.ENOENT, "No such file", f"{gettempdir()}/x.cpp"), "set TMPDIR elsewhere"),
-    ],
-)
-def test_what_the_host_lacks_is_not_taken_for_a_full_disk(
-    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", refuse)
-    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
-    with pytest.raises(UnavailableError, match=said):
         compile_method(*simple(nn.Tanh()), "x86-64-v2")
 
 

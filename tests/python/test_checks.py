@@ -61,7 +61,7 @@ extern "C" void checked(const long* in, long* out, long n)
         }
         #pragma omp single
         {
-            AOTI_TORCH_CHECK(in[0] != 5, "in a block of one thread");
+            (in[0] != 5 ? 0 : (throw std::runtime_error("in a \\"block\\" } of one thread ("), 0));
         }
     }
 }
@@ -123,7 +123,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("3", ["4", "4", "3"]),
         ("10", ["11", "index out of bounds", "10"]),
         ("-10", ["-9", "below its bounds", "-10"]),
-        ("5", ["6", "in a block of one thread", "5"]),
+        ("5", ["6", 'in a "block" } of one thread (', "5"]),
         ("7", ["8", "8", "seven"]),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_check_that_fails_throws_once_behind_its_region(
 
 
 def test_what_checks_nothing_stays_as_it_is() -> None:
-    kernels = KERNELS.replace("AOTI_TORCH_CHECK", "IGNORE")
+    kernels = KERNELS.replace("AOTI_TORCH_CHECK", "IGNORE").replace("throw", "ignore")
     assert thrown_behind_regions(kernels) == kernels
 
 

@@ -11,13 +11,14 @@ import re
 
 from kit.programs.inductor import unexpected
 
-_CHECK = re.compile(r"\b(?:AOTI_)?TORCH_CHECK\(")
+_CHECK = re.compile(r"\b(?:AOTI_)?TORCH_CHECK\(|\bthrow\b")
 _LOOP = re.compile(r"^[ \t]*#\s*pragma omp (?:parallel )?(for|single)\b([^\n]*)\n", re.MULTILINE)
 _REGION = re.compile(r"^[ \t]*#\s*pragma omp parallel\b( for\b)?([^\n]*)\n", re.MULTILINE)
 _SIMD = re.compile(r"^([ \t]*#\s*pragma omp )(for )?simd(?: simdlen\(\d+\))?([^\n]*\n)", re.MULTILINE)
 _COLLAPSE = re.compile(r"\bcollapse\((\d+)\)")
 _HEADER = re.compile(r"\s*(?:#[^\n]*\n\s*)*for\s*\(")
 _OPENING = re.compile(r"\s*\{")
+_BRACKET = re.compile(r"[(){}]|\"(?:\\.|[^\"\\])*\"")  # or a text, which may hold some
 _FUNCTION = 'extern "C"'
 
 _PRINTED = re.compile(r"std::cerr << \"Error: \" << e\.what\(\) << '\\n';")
@@ -128,11 +129,9 @@ def _opening(text: str, at: int) -> int:
 
 def _end(text: str, opening: int) -> int:
     """Behind the bracket that closes the one at `opening`."""
-    brackets = {"(": ")", "{": "}"}
-    close = brackets[text[opening]]
     depth = 0
-    for found in re.compile(rf"[{re.escape(text[opening] + close)}]").finditer(text, opening):
-        depth += 1 if found[0] == text[opening] else -1
+    for found in _BRACKET.finditer(text, opening):
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(found[0], 0)
         if depth == 0:
             return found.end()
     raise unexpected("a bracket in Inductor's code is not closed")

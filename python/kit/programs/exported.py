@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 
@@ -12,9 +11,7 @@ from torch import Tensor, nn
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.signature import LARGEST, Signature
-from kit.source import is_own, one_line, place_of, raised_at
-
-_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+from kit.source import frames_in, is_own, one_line, place_of, raised_at
 
 
 def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> torch.export.ExportedProgram:
@@ -60,8 +57,7 @@ def example_of(signature: Signature, cases: Sequence[Sequence[Tensor]]) -> list[
 
 def place_of_node(node: torch.fx.Node) -> str:
     """The user's line that a node comes from, as "file:line"; "" if it is not known."""
-    frames = _FRAME.findall(node.meta.get("stack_trace") or "")
-    place = place_of((path, int(line)) for path, line in reversed(frames))
+    place = place_of(frames_in(node.meta.get("stack_trace") or ""))
     return "" if place is None else str(place)
 
 

@@ -1,0 +1,91 @@
+"""What stops Inductor is told as what it is: the model, the compiler, the host, or the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from subprocess import CalledProcessError
+from tempfile import gettempdir
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kit.errors import TraceError, UnavailableError
+from kit.programs import build_cache
+from kit.programs.aoti import compile_method
+from tests.aoti_archive import simple
+
+
+def inductor_raises(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", fail)
+    monkeypatch.setenv("KIT_CACHE", "/dev/null/none")
+
+
+def test_a_compiler_that_fails_leaves_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text(
+        '#!/bin/sh\ncase "$*" in *wrapper*) echo "x.cpp:1: error: out of patience" >&2; exit 1;; esac\n'
+        'exec /usr/bin/g++ "$@"\n'
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UnavailableError, match=r"error: out of patience; its log is .*failed-.*\.log"):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
+    (log,) = build_cache.folder().glob("failed-*.log")
+    assert "out of patience" in log.read_text()
+    assert not list(build_cache.folder().glob("*.built"))
+
+
+def test_what_inductor_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor.exc import MissingOperatorWithoutDecomp
+
+    class Refused(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(x)  # refused
+
+    inductor_raises(MissingOperatorWithoutDecomp(torch.ops.aten.tanh.default, [], {}), monkeypatch)
+    line = Path(__file__).read_text().splitlines().index("            return torch.tanh(x)  # refused") + 1
+    with pytest.raises(
+        TraceError, match=rf"aten\.tanh\.default at .*test_failures.py:{line} .*missing lowering"
+    ):
+        compile_method(*simple(Refused()), "x86-64-v2")
+
+
+def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    inductor_raises(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), monkeypatch)
+    with pytest.raises(UnavailableError, match="No space left on device; make room there"):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "objcopy"),
+            "the program objcopy is not here.*binutils",
+        ),
+        (OSError("CUDA_HOME environment variable is not set."), "cannot compile here: CUDA_HOME environment"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/opt/cc"),
+            "/opt/cc, .*: Permission denied; install",
+        ),
+        (
+            CalledProcessError(1, ["ld", "-r"], stderr="ld: no room"),
+            "ld failed with status 1, .*: ld: no room",
+        ),
+        (CalledProcessError(1, ["cc", "-O3"]), "cc failed with status 1, .*CC and CXX name other compilers"),
+        (FileNotFoundError(errno.ENOENT, "No such file", f"{gettempdir()}/x.cpp"), "set TMPDIR elsewhere"),
+    ],
+)
+def test_what_the_host_lacks_is_not_taken_for_a_full_disk(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inductor_raises(error, monkeypatch)
+    with pytest.raises(UnavailableError, match=said):
+        compile_method(*simple(nn.Tanh()), "x86-64-v2")
