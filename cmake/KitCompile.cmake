@@ -1,9 +1,15 @@
 # Usage requirements that every target of kit's own has, and no consumer inherits.
 
 add_library(kit_compile INTERFACE)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # At -O3, GCC 12 sees an overlap in every `"text" + string`: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651
-  target_compile_options(kit_compile INTERFACE -Wno-restrict)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # At -O3, GCC 12 sees an overlap in every `"text" + string`: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651
+    target_compile_options(kit_compile INTERFACE -Wno-restrict)
+  else()
+    # From 13 on, GCC takes what a function gives a reference to for its argument, which may be a temporary string:
+    # https://gcc.gnu.org/onlinedocs/gcc-14.2.0/gcc/C_002b_002b-Dialect-Options.html
+    target_compile_options(kit_compile INTERFACE -Wno-dangling-reference)
+  endif()
 endif()
 target_compile_options(
   kit_compile
@@ -20,4 +26,36 @@ endif()
 # Lets KIT_UNITY compile a target as one file: most of the time goes into headers that all its files include.
 function(kit_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${KIT_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+endfunction()
+
+# A compiler that has no libstdc++.so beside it takes libstdc++.a without a word. Each library then has a C++ runtime
+# of its own, and what one makes crashes in another: libtorch has the shared one.
+function(kit_share_runtime)
+  foreach(library "" "-l:libstdc++.so.6")
+    string(MAKE_C_IDENTIFIER "KIT_LINKS_${library}" links)
+    try_compile(
+      ${links}
+      SOURCE_FROM_CONTENT main.cpp "#include <iostream>\nint main() { std::cout << std::cout.good(); }\n"
+      LINK_LIBRARIES ${library}
+      COPY_FILE "${CMAKE_BINARY_DIR}/CMakeFiles/kit_runtime"
+    )
+    if(${links})
+      file(STRINGS "${CMAKE_BINARY_DIR}/CMakeFiles/kit_runtime" needed REGEX "^libstdc\\+\\+\\.so\\.6$")
+      if(needed)
+        if(library)
+          message(
+            STATUS
+            "${CMAKE_CXX_COMPILER} has no libstdc++.so of its own: linking the system's libstdc++.so.6"
+          )
+          target_link_libraries(kit_compile INTERFACE ${library})
+        endif()
+        return()
+      endif()
+    endif()
+  endforeach()
+  message(
+    FATAL_ERROR
+    "${CMAKE_CXX_COMPILER} does not link the shared C++ runtime, libstdc++.so.6, which libtorch has; install the "
+    "packages of g++ and libstdc++ anew, or name another compiler with -DCMAKE_CXX_COMPILER"
+  )
 endfunction()

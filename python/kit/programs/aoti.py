@@ -88,7 +88,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
-    return build_cache.cached(f"{ENGINE} 8 {target} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 9 {target} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:

@@ -19,7 +19,7 @@ import torch
 
 from kit.errors import UnavailableError
 from kit.programs.build_cache import cached, keep_log
-from kit.programs.inductor import check_compiler
+from kit.programs.inductor import RUNTIME, check_compiler
 from kit.writing import temporary_folder
 
 FLAGS = "KIT_NATIVE_FLAGS"
@@ -86,7 +86,9 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     is no compiler, or if it fails: then the log is kept, and named; and if there is no room for it.
     """
     compiler = check_compiler()
-    key = "\n".join([compiler.version, torch.__version__, target, *_COMMON, *_LINK, _EXPORTS, *_further()])
+    key = "\n".join(
+        [compiler.version, torch.__version__, target, *_COMMON, *_LINK, RUNTIME, _EXPORTS, *_further()]
+    )
     with temporary_folder("kit-compile-") as folder:
         processes = _Processes(folder)
 
@@ -218,7 +220,7 @@ def _link(compiler: str, objects: Sequence[bytes], whole: int, processes: _Proce
     processes.run(["ar", "rcsD", str(library), *paths[whole:]])
     used = [*paths[:whole], "-Wl,--start-group", str(library), "-Wl,--end-group"]
     flags = [flag for flag in _LINK if not (further and flag == "-s")] + further
-    command = [compiler, *flags, f"-Wl,--version-script={exports}", *used, "-lmvec", "-lm"]
+    command = [compiler, *flags, f"-Wl,--version-script={exports}", *used, RUNTIME, "-lmvec", "-lm"]
     return processes.make(command, result)
 
 

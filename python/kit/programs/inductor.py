@@ -126,6 +126,11 @@ def code_changed(wrapper: Callable[[str], str], kernels: Callable[[str], str]) -
         yield
 
 
+RUNTIME = "-l:libstdc++.so.6"
+"""Links the C++ runtime that libtorch has. A compiler with no libstdc++.so beside it takes libstdc++.a and
+says nothing: a program then has a runtime of its own, beside the other in one process, and crashes."""
+
+
 class Compiler(NamedTuple):
     """A C++ compiler: its command, and what it says when it is asked for its version."""
 
@@ -228,6 +233,7 @@ def _flags(level: str, folder: Path) -> Callable[[Callable[..., Any]], Callable[
     forgotten = ["ffile-prefix-map=" + shlex.quote(f"{place}={name}") for place, name in places.items()]
     forgotten += ["D__FILE__=" + shlex.quote('"program"'), "Wno-builtin-macro-redefined"]
     stripped = ["g0", "s", "Wl,--build-id=none"]
+    runtime = ["Wl,--push-state,--no-as-needed", RUNTIME[1:], "Wl,--pop-state"]
 
     def change(original: Callable[..., Any]) -> Callable[..., Any]:
         def flags(*args: Any, **kwargs: Any) -> Any:
@@ -243,6 +249,7 @@ def _flags(level: str, folder: Path) -> Callable[[Callable[..., Any]], Callable[
                 f"march={level}",
                 "mtune=generic",
                 *stripped,
+                *runtime,
                 *forgotten,
                 f"I{shlex.quote(str(folder / INCLUDE))}",
             ]
