@@ -74,6 +74,18 @@ class Eager:
         self.example_outputs = [tensor.detach() for _, tensor in outputs]
         self.call = Call(args_structure, kwargs_structure, self._output, tuple(parameters[: len(args)]))
 
+    def moved(self, device: str) -> Eager:
+        """The same with a copy of the module there, and the example's arguments; this one stays as it is."""
+        other = copy.copy(self)
+        if self.module is not None:
+            other.module = copy.deepcopy(self.module).to(device)
+            whole = self.function is self.module
+            other.function = other.module if whole else getattr(other.module, self.function.__name__)
+        other._buffers = BufferState(other.module)
+        other._args, other._kwargs = _to(self._args, device), _to(self._kwargs, device)
+        other.inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
+        return other
+
     @property
     def direct(self) -> bool:
         """Whether the module can be traced as it is: flat tensors in, one tensor or a flat tuple out."""

@@ -121,6 +121,24 @@ def case_sizes(signature: Signature, count: int, budget: Budget) -> list[dict[st
     return result
 
 
+def large_sizes(signature: Signature, budget: Budget) -> dict[str, int]:
+    """The greatest sizes, halved until the budget affords them; no two alike, nor like one that is fixed, if
+    that can be."""
+    least = {dim.name: max(1, dim.min) for dim in signature.dims}
+    sizes = {dim.name: max(rungs_of(dim)) for dim in signature.dims}
+    while not budget.affords(signature, sizes):
+        shrinking = [name for name, size in sizes.items() if size // 2 >= least[name]]
+        if not shrinking:
+            break
+        sizes[max(shrinking, key=lambda name: sizes[name])] //= 2
+    taken = {entry for spec in signature.inputs for entry in spec.shape if isinstance(entry, int)}
+    for name, size in sizes.items():
+        lower = range(size, max(2, least[name]) - 1, -1)
+        sizes[name] = next((one for one in lower if one not in taken), size)
+        taken.add(sizes[name])
+    return sizes
+
+
 def rungs_of(dim: Dim) -> list[int]:
     """Sizes within the range of a dim, the most telling first."""
     most = max(dim.min, _OPEN) if dim.max == LARGEST else dim.max

@@ -15,8 +15,12 @@ import torch
 from torch import Tensor, nn
 
 import kit
+from kit.eager import Eager
 from kit.errors import ArchiveError, InputError, ParityError, UnavailableError, UsageError
+from kit.programs import aoti
 from kit.programs.aoti import compile_method, compile_package, device_for
+from kit.shapes import infer_signature
+from kit.state import evaluating
 from tests import aoti_archive
 from tests.aoti_archive import MEMBER, Scores, cases_of, simple, weights_of
 from tests.rewrite import edit_manifest, edit_member, rewrite
@@ -50,6 +54,29 @@ def threads() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("target", "rows"), [(aoti_archive.TARGET, 2), ("cuda:sm_90", 64)])
+def test_a_gpu_is_compiled_for_with_large_sizes(
+    target: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.export.ExportedProgram] = []
+
+    def compile_package(program: torch.export.ExportedProgram, target: str, *, frozen: bool) -> bytes:
+        seen.append(program)
+        return b"package"
+
+    monkeypatch.setattr(aoti, "compile_package", compile_package)
+    recipe = aoti_archive.recipe()
+    with evaluating(recipe.model):
+        eager = Eager(recipe)
+        signature = infer_signature(eager, recipe)
+        cases = recipe.cases
+        assert not isinstance(cases, int)
+        assert compile_method(eager, signature, cases, target) == b"package"
+    (program,) = seen
+    assert program.example_inputs is not None
+    assert [tuple(one.shape) for one in program.example_inputs[0]] == [(rows, 4), (rows,)]
 
 
 def agree(outputs: list[Tensor], expected: list[Tensor]) -> None:

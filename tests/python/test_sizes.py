@@ -13,7 +13,7 @@ from kit.eager import Eager
 from kit.recipe import Recipe
 from kit.shapes import infer_signature
 from kit.signature import Dim, Signature, TensorSpec
-from kit.sizes import Budget, budget_of, case_sizes, rungs_of
+from kit.sizes import Budget, budget_of, case_sizes, large_sizes, rungs_of
 
 FREE = Budget({}, 0)
 
@@ -70,6 +70,29 @@ def test_work_is_counted_and_not_timed() -> None:
         eager = Eager(recipe)
         budget = budget_of(eager, infer_signature(eager, recipe))
     assert budget == Budget({"n": 5}, 2 * 5 * 16 * 8)
+
+
+@pytest.mark.parametrize(
+    ("dims", "budget", "sizes"),
+    [
+        ([Dim("n", 1, 4096)], FREE, {"n": 4096}),
+        ([Dim("n", 0, 1), Dim("m", 0)], FREE, {"n": 1, "m": 4096}),
+        # 1 MiB of bytes
+        ([Dim("n", 1, 65536), Dim("m", 1, 65536)], FREE, {"n": 1024, "m": 1023}),
+        ([Dim("n", 600, 65536), Dim("m", 1, 65536)], FREE, {"n": 1024, "m": 1023}),
+        ([Dim("n", 1, 4096)], Budget({"n": 10}, 10**9), {"n": 16}),
+        ([Dim("n", 3000, 4096)], Budget({"n": 10}, 10**9), {"n": 4096}),
+        ([Dim("n", 7, 7)], FREE, {"n": 7}),
+        ([Dim("n", 7, 8)], FREE, {"n": 8}),
+        ([], Budget({}, 10**12), {}),
+    ],
+)
+def test_large_sizes(dims: list[Dim], budget: Budget, sizes: dict[str, int]) -> None:
+    assert large_sizes(of(*dims), budget) == sizes
+
+
+def test_large_sizes_are_unlike_what_is_fixed() -> None:
+    assert large_sizes(of(Dim("n", 1, 64), Dim("m", 1, 64), columns=64), FREE) == {"n": 63, "m": 62}
 
 
 def test_an_empty_batch_is_tried_where_it_is_allowed(tmp_path: Path) -> None:

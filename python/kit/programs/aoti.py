@@ -32,6 +32,7 @@ from kit.programs.failures import failure
 from kit.programs.inductor import LEVELS, check_compiler, code_changed, compiling
 from kit.programs.toolkit import toolkit
 from kit.signature import Signature
+from kit.sizes import budget_of, large_sizes
 
 ENGINE = "aoti"
 WEIGHTS, ROOT = "kit_weights", "kit_root"
@@ -56,7 +57,23 @@ def compile_method(
     TraceError for what torch.export or Inductor refuse.
     """
     example = [tensor.contiguous() for tensor in example_of(signature, cases)]
+    if _CUDA.fullmatch(target):
+        example = _large(eager, signature, example)
+    device = device_for(target)
+    if device is not None:
+        # Where it will run: what torch.export records depends on how an operation lays out its result there.
+        eager, example = eager.moved(device), [tensor.to(device) for tensor in example]
     return compile_package(exported(eager, signature, example), target, frozen=frozen)
+
+
+def _large(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> list[Tensor]:
+    """Inputs of large sizes, whatever is in them: on a GPU, Inductor takes the example's sizes for those
+    that come, and gives a block of threads no more elements than they have."""
+    sizes = large_sizes(signature, budget_of(eager, signature, generous=True))
+    return [
+        one.new_zeros([sizes[entry] if isinstance(entry, str) else entry for entry in spec.shape])
+        for one, spec in zip(example, signature.inputs, strict=True)
+    ]
 
 
 def compile_package(program: ExportedProgram, target: str, *, frozen: bool = False) -> bytes:
