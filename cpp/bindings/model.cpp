@@ -8,11 +8,12 @@ namespace kit {
 void bind_model(py::module_& module) {
   py::class_<Configuration>(module, "Configuration")
       .def(py::init([](std::optional<bool> fusion, const std::optional<std::string>& executor,
-                       std::optional<bool> freeze, std::optional<int> threads,
+                       std::optional<bool> freeze, std::optional<bool> tf32, std::optional<int> threads,
                        std::optional<int> interop_threads, std::optional<int> static_depth,
                        std::optional<int> dynamic_depth) {
              Configuration result{.fusion = fusion,
                                   .freeze = freeze,
+                                  .tf32 = tf32,
                                   .threads = threads,
                                   .interop_threads = interop_threads,
                                   .static_depth = static_depth,
@@ -21,7 +22,7 @@ void bind_model(py::module_& module) {
              return result;
            }),
            py::kw_only(), py::arg("fusion") = py::none(), py::arg("executor") = py::none(),
-           py::arg("freeze") = py::none(), py::arg("threads") = py::none(),
+           py::arg("freeze") = py::none(), py::arg("tf32") = py::none(), py::arg("threads") = py::none(),
            py::arg("interop_threads") = py::none(), py::arg("static_depth") = py::none(),
            py::arg("dynamic_depth") = py::none());
   py::class_<WarmUp>(module, "WarmUp")

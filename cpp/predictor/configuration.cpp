@@ -38,6 +38,14 @@ void add_configuration(CLI::App& command, Configuration& configuration) {
           "--no-freeze", [&configuration] { configuration.freeze = false; }, "Do not (the default)")
       ->excludes(freeze)
       ->group(group);
+  command
+      .add_option_function<std::string>(
+          "--tf32", [&configuration](const std::string& value) { configuration.tf32 = value == "on"; },
+          "on or off: cuDNN rounds float32 inputs of convolutions and recurrent layers to ten bits, which is "
+          "faster; off, if not given. aoti programs on CUDA, too")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off")
+      ->group(group);
   command.add_option("--interop-threads", configuration.interop_threads, "Threads between operations")
       ->type_name("N")
       ->group(group);

@@ -89,6 +89,7 @@ class Configuration:
         fusion: bool | None = None,
         executor: str | None = None,
         freeze: bool | None = None,
+        tf32: bool | None = None,
         threads: int | None = None,
         interop_threads: int | None = None,
         static_depth: int | None = None,

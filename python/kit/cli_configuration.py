@@ -26,6 +26,12 @@ def add_configuration(parser: argparse.ArgumentParser, threads: str = "--threads
         action=argparse.BooleanOptionalAction,
         help="fold the weights in as constants, or not (the default)",
     )
+    group.add_argument(
+        "--tf32",
+        choices=["on", "off"],
+        help="cuDNN rounds float32 inputs of convolutions and recurrent layers to ten bits, which is faster; "
+        "off, if not given. aoti programs on CUDA, too",
+    )
     for option, text in (
         (threads, "threads within an operation"),
         ("--interop-threads", "threads between operations"),
@@ -43,6 +49,7 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
         fusion=None if arguments.fusion is None else arguments.fusion == "on",
         executor=arguments.executor,
         freeze=arguments.freeze,
+        tf32=None if arguments.tf32 is None else arguments.tf32 == "on",
         threads=arguments.threads,
         interop_threads=arguments.interop_threads,
         static_depth=arguments.static_depth,

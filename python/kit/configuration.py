@@ -23,6 +23,9 @@ class Configuration:
     executor: "profiling", the default, watches the first call of each size and compiles for what it saw;
         "simple" interprets the graph as it is, and fuses nothing.
     freeze: whether weights become constants and are folded; False by default.
+    tf32: whether cuDNN may round the float32 inputs of convolutions and recurrent layers to the ten bits of
+        TF32, in TorchScript and aoti programs on CUDA. That is faster, and torch's default; here it is off by
+        default, so that a GPU computes what the model gave on a CPU.
     threads: within an operation, 1 or more; by default as the process has. A native program divides the rows
         of large calls among so many, where they do not depend on one another; by default it runs in one.
     interop_threads: between operations, 1 or more; a process can set it once.
@@ -33,13 +36,14 @@ class Configuration:
     fusion: bool | None = None
     executor: str | None = None
     freeze: bool | None = None
+    tf32: bool | None = None
     threads: int | None = None
     interop_threads: int | None = None
     static_depth: int | None = None
     dynamic_depth: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("fusion", "freeze"):
+        for name in ("fusion", "freeze", "tf32"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, bool):
                 raise UsageError(f"{name} is {value!r}; give True or False")
@@ -67,6 +71,8 @@ class Configuration:
             clauses.append(f"{self.executor} executor")
         if self.freeze is not None:
             clauses.append("frozen" if self.freeze else "not frozen")
+        if self.tf32 is not None:
+            clauses.append("TF32 on" if self.tf32 else "TF32 off")
         if self.fusion is not False:
             depths = (("static depth", self.static_depth), ("dynamic depth", self.dynamic_depth))
             clauses += [f"{what} {depth}" for what, depth in depths if depth is not None]

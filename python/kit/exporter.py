@@ -24,6 +24,7 @@ from kit.guard import guarded
 from kit.guards.check import check_allowed
 from kit.manifest import ENGINES, Manifest, ProgramInfo
 from kit.method import Method
+from kit.precision import precision
 from kit.programs import torchscript
 from kit.programs.canonical import canonical
 from kit.programs.devices import follow_inputs
@@ -130,9 +131,10 @@ def export_with_report(
     check_targets(engines_of(programs), targets)
     check_device(device)
     check_destination(path)
-    with random_state_kept():
+    with random_state_kept(), ExitStack() as stack:
         recipe = as_recipe(model_or_recipe, args, known or {})
         check_allowed(recipe.allow)
+        stack.enter_context(precision(recipe.configuration.tf32))
         with evaluating(module_of(recipe.model)):
             if device is not None:
                 recipe = on_device(recipe, device)

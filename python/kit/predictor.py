@@ -82,7 +82,7 @@ def configuration_options(configuration: Configuration) -> list[str]:
         if name == "freeze":
             options.append(option if value else "--no-freeze")
         else:
-            options += [option, {True: "on", False: "off"}[value] if name == "fusion" else str(value)]
+            options += [option, {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)]
     return options
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from kit.eager import Eager, module_of, on_device
 from kit.errors import ArchiveError, InputError, UsageError
 from kit.manifest import Manifest
 from kit.method import FORWARD, Method
+from kit.precision import precision
 from kit.predictor import run_predictor
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.programs.torchscript import ENGINE as TORCHSCRIPT
@@ -108,8 +110,9 @@ def parity(
     The ways are the eager model, the TorchScript program in Python, each program that this host can run in
     C++ (of `engine` alone, if that is given), and `predictor` with the one that it takes by itself. Each case
     runs three times in turn, but once in predictor, which is a new process each time. C++ runs with the
-    configuration, the program in Python as plain torch runs it. A recipe that is given as a function or by
-    name is run, which may train the model once more. All methods of the archive are compared.
+    configuration, the program in Python as plain torch runs it, but with the same precision of cuDNN. A
+    recipe that is given as a function or by name is run, which may train the model once more. All methods of
+    the archive are compared.
 
     Raises UsageError if the recipe's model takes or returns something else than the archive's, or lacks a
     method of it, UnavailableError if there is no predictor, or if the host lacks the engine or the device.
@@ -121,7 +124,7 @@ def parity(
     reports = []
     with random_state_kept():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
-        with evaluating(module_of(recipe.model)):
+        with evaluating(module_of(recipe.model)), precision(models[0][0].configuration.tf32):
             if device != "cpu":
                 recipe = on_device(recipe, device)
             recipes = recipe.by_method()
@@ -145,7 +148,7 @@ def _models(
     for one in native.programs(archive._native):
         fits = one.target.startswith("cuda") == (device != "cpu") or one.engine == TORCHSCRIPT
         if (one.engine, one.target) != taken and not one.obstacle and fits:
-            own = configuration if one.engine == TORCHSCRIPT else DEFAULTS
+            own = configuration if one.engine == TORCHSCRIPT else Configuration(tf32=configuration.tf32)
             others.append(Model(archive, one.engine, device, method, own, target=one.target))
     return [best, *others]
 
@@ -235,7 +238,9 @@ def traced_in_python(path: str, device: str, method: str = FORWARD) -> Run:
     program = getattr(module, method)
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # On a GPU: a module that is loaded has them in pieces. Kit's engine moves them together.
+            warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
             result: Any = program(*[tensor.clone() for tensor in inputs])
         return list(result) if isinstance(result, tuple) else [result]
 

@@ -11,10 +11,18 @@ using test::expect_error;
 
 TEST(Configuration, WhatIsSetStaysAndTheRestFollowsTheOther) {
   const Configuration asked{.fusion = false, .threads = 2};
-  const Configuration recommended{
-      .fusion = true, .executor = Executor::simple, .freeze = true, .threads = 8, .dynamic_depth = 0};
-  const Configuration both{
-      .fusion = false, .executor = Executor::simple, .freeze = true, .threads = 2, .dynamic_depth = 0};
+  const Configuration recommended{.fusion = true,
+                                  .executor = Executor::simple,
+                                  .freeze = true,
+                                  .tf32 = true,
+                                  .threads = 8,
+                                  .dynamic_depth = 0};
+  const Configuration both{.fusion = false,
+                           .executor = Executor::simple,
+                           .freeze = true,
+                           .tf32 = true,
+                           .threads = 2,
+                           .dynamic_depth = 0};
   EXPECT_EQ(asked.over(recommended), both);
   EXPECT_EQ(Configuration{}.over(recommended), recommended);
   EXPECT_EQ(recommended.over({}), recommended);
@@ -22,24 +30,26 @@ TEST(Configuration, WhatIsSetStaysAndTheRestFollowsTheOther) {
 
 TEST(Configuration, SaysInWordsWhatIsSet) {
   EXPECT_EQ(Configuration{}.str(), "");
-  EXPECT_EQ((Configuration{.fusion = true,
-                           .executor = Executor::profiling,
-                           .freeze = false,
-                           .threads = 1,
-                           .interop_threads = 3,
-                           .static_depth = 2,
-                           .dynamic_depth = 10}
-                 .str()),
-            "fusion on, profiling executor, not frozen, static depth 2, dynamic depth 10, 1 thread, "
-            "3 inter-op threads");
+  EXPECT_EQ(
+      (Configuration{.fusion = true,
+                     .executor = Executor::profiling,
+                     .freeze = false,
+                     .tf32 = false,
+                     .threads = 1,
+                     .interop_threads = 3,
+                     .static_depth = 2,
+                     .dynamic_depth = 10}
+           .str()),
+      "fusion on, profiling executor, not frozen, TF32 off, static depth 2, dynamic depth 10, 1 thread, "
+      "3 inter-op threads");
   // Where nothing is fused, how often that is done means nothing.
   EXPECT_EQ((Configuration{.fusion = false, .freeze = true, .static_depth = 2}.str()), "fusion off, frozen");
 }
 
 TEST(Configuration, IsJson) {
   EXPECT_EQ(Configuration{}.json(), "{}");
-  EXPECT_EQ((Configuration{.fusion = false, .executor = Executor::simple, .threads = 4}.json()),
-            R"({"executor":"simple","fusion":false,"threads":4})");
+  EXPECT_EQ((Configuration{.fusion = false, .executor = Executor::simple, .tf32 = true, .threads = 4}.json()),
+            R"({"executor":"simple","fusion":false,"tf32":true,"threads":4})");
 }
 
 TEST(Configuration, RefusesWhatCannotBe) {

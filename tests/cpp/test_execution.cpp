@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
@@ -97,6 +98,9 @@ struct Process {
   std::size_t runs = jit::getNumProfiledRuns();
   jit::FusionStrategy strategy = jit::getFusionStrategy();
   bool optimize = jit::getGraphExecutorOptimize();
+  int levels = jit::tensorexpr::getTECudaPointwiseLoopLevels();
+  int blocks = jit::tensorexpr::getTECudaPointwiseBlockCount();
+  int threads = jit::tensorexpr::getTECudaPointwiseBlockSize();
 
   void set() const {
     jit::getProfilingMode() = profiling;
@@ -111,6 +115,9 @@ struct Process {
     jit::FusionStrategy copy = strategy;
     jit::setFusionStrategy(copy);
     jit::setGraphExecutorOptimize(optimize);
+    jit::tensorexpr::getTECudaPointwiseLoopLevels() = levels;
+    jit::tensorexpr::getTECudaPointwiseBlockCount() = blocks;
+    jit::tensorexpr::getTECudaPointwiseBlockSize() = threads;
   }
 
   friend bool operator==(const Process&, const Process&) = default;
@@ -334,6 +341,24 @@ TEST(Threads, BetweenOperationsAreSetOnce) {
                      {"this process has " + std::to_string(count) + " inter-op threads already",
                       "changed to " + std::to_string(count + 1)},
                      [&] { set_interop_threads(count + 1); });
+}
+
+TEST(Switches, KernelsForLargeSizesLoop) {
+  const Process before;
+  for (const bool large : {false, true}) {
+    const Switches::Hold hold({true, 2, 10, large});
+    EXPECT_EQ(jit::tensorexpr::getTECudaPointwiseLoopLevels(), large ? 3 : 2);
+    EXPECT_EQ(jit::tensorexpr::getTECudaPointwiseBlockSize(), 256);
+  }
+  EXPECT_EQ(Process{}, before);
+}
+
+TEST(Switches, ASizeIsLargeByItsElements) {
+  const auto elements = [](std::int64_t count) { return at::empty({count}, at::kChar); };
+  EXPECT_FALSE(is_large(std::vector<at::Tensor>{}));
+  EXPECT_FALSE(is_large(std::vector{elements(2048 * 2048)}));
+  EXPECT_TRUE(is_large(std::vector{elements(3), elements(4096 * 4096)}));
+  EXPECT_FALSE(is_large(std::vector<c10::IValue>{c10::IValue(1 << 24), at::Tensor()}));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(TorchBisect, FindsTheOperationAndShowsItAlone) {
 }
 
 TEST(TorchBisect, LooksIntoTheFallbackOfAnotherSize) {
-  const Bisection found = model_of("torch.tanh(x * x) * 2").bisect_fusion({zeros(2), rows(32)}, exact());
+  const Bisection found = model_of("torch.tanh(x * x) * 2").bisect_fusion({zeros(2), rows(2000)}, exact());
   ASSERT_TRUE(found.differs);
   EXPECT_EQ(found.case_index, 1);
   ASSERT_EQ(found.groups.size(), 1U);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,41 @@ def test_weights_are_replaced(path: Path, tmp_path: Path) -> None:
     for (x, index), _ in kit.inspect(path).cases():
         with torch.no_grad():
             torch.testing.assert_close(model.predict([x, index])[0], other(x, index)[0], rtol=1e-4, atol=1e-5)
+
+
+def test_many_threads_at_once(path: Path) -> None:
+    model, eager = kit.load(path, engine="aoti", device=CUDA), Scores(0).eval()
+
+    def differences(thread: int) -> float:
+        generator = torch.Generator().manual_seed(thread)
+        worst = 0.0
+        for call in range(25):
+            rows = 1 + (7 * thread + call) % 64
+            x = torch.randn(rows, 4, generator=generator)
+            index = torch.randint(0, 11, (rows,), generator=generator)
+            with torch.no_grad():
+                expected = eager(x, index)[0]
+            worst = max(
+                worst, float((model.predict([x.to(CUDA), index.to(CUDA)])[0].cpu() - expected).abs().max())
+            )
+        return worst
+
+    with ThreadPoolExecutor(8) as threads:
+        assert max(threads.map(differences, range(8))) < 1e-5
+
+
+@pytest.mark.parametrize("engine", ["aoti", "torchscript"])
+def test_it_runs_in_the_stream_of_the_caller(engine: str, path: Path) -> None:
+    model = kit.load(path, engine=engine, device=CUDA)
+    ((x, index), (expected, _)), *_ = kit.inspect(path).cases()
+    given = [torch.zeros_like(x, device=CUDA), index.to(CUDA)]
+    for _ in range(4):
+        model.predict(given)
+    torch.cuda.synchronize()
+    with torch.cuda.stream(torch.cuda.Stream()):
+        torch.cuda._sleep(
+            100_000_000
+        )  # the input is written after this, and whoever does not wait reads zeros
+        given[0].copy_(x.pin_memory(), non_blocking=True)
+        found = model.predict(given)[0].cpu()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

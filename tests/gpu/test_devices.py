@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import kit
 from tests.bench.gpu import mlp
 from tests.bench.gpu.models import chain, chain_and_product
 from tests.conftest import Run
-from tests.gpu.support import CUDA, NEEDS_CUDA, full_precision
+from tests.gpu.support import CUDA, NEEDS_CUDA
 from tests.several_methods import write_several
 
 pytestmark = NEEDS_CUDA
@@ -36,12 +37,6 @@ RECIPES: dict[str, Callable[[], kit.Recipe]] = {
     "chain": chain,
     "chain_and_product": lambda: chain_and_product(32),
 }
-
-
-@pytest.fixture(autouse=True)
-def as_exact_as_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with full_precision(monkeypatch):
-        yield
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -94,6 +89,35 @@ def test_random_numbers_repeat_with_the_seed(tmp_path: Path) -> None:
         drawn.append(model(torch.zeros(3, device=CUDA)))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], model(torch.zeros(3, device=CUDA)))
+
+
+class Convolution(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Conv2d(64, 64, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("engine", ["torchscript", "aoti"])
+def test_convolutions_round_only_if_they_are_told_to(engine: str, tmp_path: Path) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(3)
+        recipe = kit.Recipe(Convolution(), args=torch.randn(2, 64, 32, 32), cases=2)
+    path = tmp_path / "model.pt"
+    target = "cuda:sm_{}{}".format(*torch.cuda.get_device_capability(0))
+    if engine == "aoti":
+        kit.export(recipe, path=path, programs=("torchscript", "aoti"), targets=(target,))
+    else:
+        kit.export(recipe, path=path)
+    exact, rounded = (
+        kit.verify(path, engine, CUDA, configuration=kit.Configuration(tf32=tf32)) for tf32 in (None, True)
+    )
+    assert exact.passed, str(exact)
+    assert exact.configuration.tf32 is False
+    assert rounded.configuration.tf32 is True
+    assert rounded.max_abs < 1e-2  # as exact where cuDNN takes an algorithm without TF32
 
 
 def test_outputs_are_where_the_inputs_are(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ def test_each_option_sets_its_field() -> None:
     assert parse("--fusion", "off", "--executor", "simple") == Configuration(fusion=False, executor="simple")
     assert parse("--freeze") == Configuration(freeze=True)
     assert parse("--no-freeze") == Configuration(freeze=False)
+    assert parse("--tf32", "on") == Configuration(tf32=True)
+    assert parse("--tf32", "off") == Configuration(tf32=False)
     assert parse("--threads", "2", "--interop-threads", "3") == Configuration(threads=2, interop_threads=3)
     assert parse("--static-depth", "0", "--dynamic-depth", "4") == Configuration(
         static_depth=0, dynamic_depth=4

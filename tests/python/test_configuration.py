@@ -54,6 +54,7 @@ def recommending(tmp_path_factory: pytest.TempPathFactory) -> str:
     [
         ({"fusion": 1}, "fusion is 1; give True or False"),
         ({"freeze": "no"}, "freeze is 'no'"),
+        ({"tf32": 1}, "tf32 is 1"),
         ({"executor": "legacy"}, "there is no executor 'legacy'; give 'profiling' or 'simple'"),
         ({"threads": 0}, "threads is 0; give a whole number, 1 or more"),
         ({"threads": True}, "threads is True"),
@@ -73,16 +74,21 @@ def test_the_words_are_those_of_c_plus_plus(archive: str, predictor: Run) -> Non
     words = str(kit.load(archive, configuration=configuration).configuration)
     assert words == "fusion on, profiling executor, frozen, static depth 1, dynamic depth 0, 1 thread"
     assert words in predictor("verify", archive, *configuration_options(configuration)).stdout
-    assert str(kit.Configuration(fusion=False, dynamic_depth=3, interop_threads=2)) == (
-        "fusion off, 2 inter-op threads"
+    assert str(kit.Configuration(fusion=False, tf32=True, dynamic_depth=3, interop_threads=2)) == (
+        "fusion off, TF32 on, 2 inter-op threads"
     )
 
 
+def test_on_a_cpu_tf32_means_nothing(archive: str) -> None:
+    model = kit.load(archive, configuration=kit.Configuration(tf32=True))
+    assert model.configuration.tf32 is None
+
+
 def test_options_of_predictor_say_the_same() -> None:
-    every = kit.Configuration(True, "profiling", False, 2, 3, 0, 5)
+    every = kit.Configuration(True, "profiling", False, True, 2, 3, 0, 5)
     assert " ".join(configuration_options(every)) == (
-        "--fusion on --executor profiling --no-freeze --threads 2 --interop-threads 3 --static-depth 0 "
-        "--dynamic-depth 5"
+        "--fusion on --executor profiling --no-freeze --tf32 on --threads 2 --interop-threads 3 "
+        "--static-depth 0 --dynamic-depth 5"
     )
     assert configuration_options(kit.Configuration(fusion=False, freeze=True)) == [
         "--fusion",

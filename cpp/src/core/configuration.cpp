@@ -53,6 +53,7 @@ Configuration Configuration::over(const Configuration& other) const {
   if (!result.fusion) result.fusion = other.fusion;
   if (!result.executor) result.executor = other.executor;
   if (!result.freeze) result.freeze = other.freeze;
+  if (!result.tf32) result.tf32 = other.tf32;
   for (const Number& number : numbers)
     if (!(result.*number.field)) result.*number.field = other.*number.field;
   return result;
@@ -64,6 +65,7 @@ std::string Configuration::str() const {
   if (fusion) add(*fusion ? "fusion on" : "fusion off");
   if (executor) add(std::string(name(*executor)) + " executor");
   if (freeze) add(*freeze ? "frozen" : "not frozen");
+  if (tf32) add(*tf32 ? "TF32 on" : "TF32 off");
   if (static_depth && fusion.value_or(true)) add("static depth " + std::to_string(*static_depth));
   if (dynamic_depth && fusion.value_or(true)) add("dynamic depth " + std::to_string(*dynamic_depth));
   if (threads) add(counted(*threads, "thread"));
@@ -76,6 +78,7 @@ std::string Configuration::json() const {
   if (fusion) root["fusion"] = *fusion;
   if (executor) root["executor"] = name(*executor);
   if (freeze) root["freeze"] = *freeze;
+  if (tf32) root["tf32"] = *tf32;
   for (const Number& number : numbers)
     if (const std::optional<int>& value = this->*number.field) root[number.key] = *value;
   return root.dump();
@@ -98,6 +101,7 @@ Configuration read_configuration(const Json& root) {
   const Json& object = fields::object(*found, "'configuration'");
   result.fusion = flag(object, "fusion");
   result.freeze = flag(object, "freeze");
+  result.tf32 = flag(object, "tf32");
   if (object.contains("executor")) {
     try {
       result.executor = executor_from_name(fields::text(object, "executor", "the configuration"));

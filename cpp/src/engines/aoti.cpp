@@ -16,6 +16,7 @@
 #include "core/program_info.h"
 #include "engines/aoti_package.h"
 #include "engines/aoti_weights.h"
+#include "engines/precision.h"
 #include "engines/program.h"
 #include "engines/threads.h"
 #include "engines/torch_call.h"
@@ -91,8 +92,12 @@ std::unique_ptr<AotiPackage> load_package(const Archive& archive, const ProgramM
 
 class Aoti final : public Program {
  public:
-  Aoti(const Archive& archive, const ProgramMethod& method, at::Device device, std::optional<int> threads)
-      : device_(device), threads_(threads), package_(load_package(archive, method, device)) {}
+  Aoti(const Archive& archive, const ProgramMethod& method, at::Device device,
+       const Configuration& configuration)
+      : device_(device),
+        tf32_(configuration.tf32.value_or(false)),
+        threads_(configuration.threads),
+        package_(load_package(archive, method, device)) {}
 
   Aoti(const Aoti&) = delete;
   Aoti& operator=(const Aoti&) = delete;
@@ -135,6 +140,7 @@ class Aoti final : public Program {
   std::vector<Tensor> compute(const std::vector<Tensor>& inputs) const {
     const at::NoGradGuard no_grad;
     const c10::DeviceGuard device(device_);
+    const Precision precision(device_, tf32_);
     const Threads threads(threads_);
     // The inputs outlive the call, so that an output in the memory of one shows by its use count.
     std::vector<at::Tensor> given;
@@ -169,6 +175,7 @@ class Aoti final : public Program {
   }
 
   at::Device device_;
+  bool tf32_;
   std::optional<int> threads_;
   mutable std::shared_mutex weights_;  ///< held by calls together, and alone by who replaces the weights
   mutable Gate gate_{most_calls_at_once()};
@@ -182,5 +189,5 @@ kit::Program* kit_load_aoti(const kit::Archive& archive, const kit::ProgramInfo&
                             const std::string& method, const kit::Device& device,
                             const kit::Configuration& configuration) {
   kit::set_interop_threads(configuration.interop_threads);
-  return new kit::Aoti(archive, info.methods.at(method), kit::find_device(device), configuration.threads);
+  return new kit::Aoti(archive, info.methods.at(method), kit::find_device(device), configuration);
 }

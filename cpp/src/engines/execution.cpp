@@ -37,10 +37,10 @@ int depth(const Configuration& configuration) {
   return configuration.static_depth.value() + configuration.dynamic_depth.value();
 }
 
-Switches::Settings settings_of(const Configuration& configuration) {
-  // Where nothing is fused the depths mean nothing, and should keep nobody waiting.
+Switches::Settings settings_of(const Configuration& configuration, bool large) {
+  // Where nothing is fused the rest means nothing, and should keep nobody waiting.
   if (!configuration.fusion.value()) return {};
-  return {true, configuration.static_depth.value(), configuration.dynamic_depth.value()};
+  return {true, configuration.static_depth.value(), configuration.dynamic_depth.value(), large};
 }
 
 jit::GraphExecutor make_executor(const jit::Module& module, const std::string& method,
@@ -48,7 +48,8 @@ jit::GraphExecutor make_executor(const jit::Module& module, const std::string& m
   const jit::GraphFunction& function = jit::toGraphFunction(module.get_method(method).function());
   if (configuration.executor == Executor::simple)
     return {function.graph()->copy(), method, jit::ExecutorExecutionMode::SIMPLE};
-  const Switches::Hold hold(settings_of(configuration));  // an executor takes the depths when it is made
+  const Switches::Hold hold(
+      settings_of(configuration, false));  // an executor takes the depths when it is made
   return {function.graph()->copy(), method, jit::ExecutorExecutionMode::PROFILING};
 }
 
@@ -128,7 +129,7 @@ c10::IValue Execution::compile_and_call(std::vector<c10::IValue>& stack) const {
       exclusive.lock();
     else
       shared.lock();
-    const Switches::Hold hold(settings_of(configuration_));
+    const Switches::Hold hold(settings_of(configuration_, device_.is_cuda() && is_large(stack)));
     result = call(stack);
   }
   // At depth 0 a graph is made ready in the first call, and that does not count as a compilation.

@@ -94,7 +94,12 @@ Configuration resolved(const Configuration& asked, const Manifest* manifest, con
   result =
       result.over({.executor = Executor::profiling, .freeze = false, .static_depth = 2, .dynamic_depth = 10});
   const bool fuses = device.kind == Device::Kind::cuda && result.executor == Executor::profiling;
-  return result.over({.fusion = fuses});
+  result = result.over({.fusion = fuses});
+  if (device.kind == Device::Kind::cpu)
+    result.tf32 = std::nullopt;  // it means nothing there
+  else if (!result.tf32)
+    result.tf32 = false;
+  return result;
 }
 
 /// "x float32[7, 3]": inputs of which no dims are known.
@@ -142,6 +147,7 @@ std::vector<std::string> warnings_of(const Archive& archive, const Choice& choic
         " is unverified: the host that exported it could not run it; run predictor verify here");
   Configuration asked = options.configuration;
   asked.threads = asked.interop_threads = std::nullopt;
+  if (for_cuda(choice.program)) asked.tf32 = std::nullopt;
   if (const std::string how = asked.str(); !how.empty())
     warnings.push_back("the " + program + " is run, for which '" + how +
                        "' means nothing; give the engine torchscript to run it so");
@@ -184,6 +190,7 @@ Model Model::load(const Archive& archive, const Options& options) {
     state->configuration = configuration;
   } else {
     state->configuration.threads = configuration.threads;
+    state->configuration.tf32 = configuration.tf32;
     state->warnings = warnings_of(archive, choice, options);
   }
   if (choice.engine != Engine::native) {

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <condition_variable>
-#include <cstdint>
-#include <mutex>
+#include <vector>
 
-#include <kit/configuration.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include "engines/turns.h"
 
 namespace kit {
 
@@ -17,6 +18,7 @@ class Switches {
     bool fusion = false;
     int static_depth = 1;
     int dynamic_depth = 0;
+    bool large = false;  ///< whether kernels of a GPU are for `is_large`
 
     friend bool operator==(const Settings&, const Settings&) = default;
   };
@@ -40,12 +42,12 @@ class Switches {
   void enter(const Settings& settings);
   void leave();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::uint64_t next_ = 0;     ///< the ticket of who comes next
-  std::uint64_t serving_ = 0;  ///< the ticket of who enters next
-  int inside_ = 0;
-  Settings current_;
+  Turns<Settings> turns_;
 };
+
+/// Whether one has so many elements that the memory of a GPU is what takes the time: a kernel for such sizes
+/// is divided otherwise.
+bool is_large(const std::vector<c10::IValue>& inputs);
+bool is_large(const std::vector<at::Tensor>& inputs);
 
 }  // namespace kit

@@ -45,7 +45,7 @@ class Search {
     unfused_ = execution.with(configuration);
     configuration.fusion = true;
     fused_ = execution.with(configuration);
-    settings_ = {true, configuration.static_depth.value(), configuration.dynamic_depth.value()};
+    settings_ = {true, configuration.static_depth.value(), configuration.dynamic_depth.value(), false};
     found_.device = device_.is_cpu() ? "cpu" : "cuda:" + std::to_string(device_.index());
     found_.torch = TORCH_VERSION;
     found_.configuration = configuration;
@@ -56,6 +56,7 @@ class Search {
     found_.cases = static_cast<std::int64_t>(cases.size());
     for (std::size_t i = 0; i < cases.size() && !found_.differs; ++i) {
       found_.case_index = static_cast<std::int64_t>(i);
+      settings_.large = device_.is_cuda() && is_large(cases[i]);
       run_case(cases[i]);
     }
     if (found_.differs) look_into(cases[static_cast<std::size_t>(found_.case_index)]);

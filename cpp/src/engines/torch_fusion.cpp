@@ -1,5 +1,6 @@
 #include "engines/torch_fusion.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -152,9 +153,10 @@ std::optional<std::string> switched_off(const Configuration& configuration) {
 
 /// Fills in what was compiled and, given what ran in each call, how often.
 void describe(FusionReport& report, const Execution& execution, const FusionObserver& observer,
-              const std::vector<FusionTrace>& calls) {
+              const std::vector<FusionTrace>& calls, bool large) {
   const Configuration& configuration = execution.configuration();
-  const Switches::Hold hold({true, configuration.static_depth.value(), configuration.dynamic_depth.value()});
+  const Switches::Hold hold(
+      {true, configuration.static_depth.value(), configuration.dynamic_depth.value(), large});
   if (!jit::tensorExprFuserEnabled()) {
     report.note = "the environment's PYTORCH_TENSOREXPR turns torch's fuser off";
     return;
@@ -193,7 +195,10 @@ FusionReport fusion_of(const Execution& execution, const std::vector<std::vector
   report.calls = static_cast<std::int64_t>(traces.size());
   report.compilations = static_cast<std::int64_t>(Execution::compilations() - before);
   report.note = switched_off(configuration);
-  if (!report.note) describe(report, *own, observer, traces);
+  const bool large = std::any_of(inputs.begin(), inputs.end(), [&](const std::vector<at::Tensor>& one) {
+    return own->device().is_cuda() && is_large(one);
+  });
+  if (!report.note) describe(report, *own, observer, traces, large);
   return report;
 }
 

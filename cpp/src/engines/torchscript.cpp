@@ -11,7 +11,9 @@
 
 #include "engines/byte_reader.h"
 #include "engines/execution.h"
+#include "engines/precision.h"
 #include "engines/program.h"
+#include "engines/rnn_weights.h"
 #include "engines/threads.h"
 #include "engines/torch_bisect.h"
 #include "engines/torch_call.h"
@@ -54,6 +56,7 @@ torch::jit::Module load_module(const Archive& archive, at::Device device) {
         std::static_pointer_cast<caffe2::serialize::ReadAdapterInterface>(std::make_shared<Bytes>(archive)),
         device);
     module.eval();
+    if (device.is_cuda()) gather_rnn_weights(module);
     return module;
   } catch (const std::exception& error) {
     throw Error(ErrorCode::archive, archive.path() + ": libtorch cannot load it: " + summary(error));
@@ -104,7 +107,7 @@ class TorchScript final : public Program {
  public:
   TorchScript(const Archive& archive, const std::string& method, at::Device device,
               const Configuration& configuration)
-      : device_(device), loaded_(share_module(archive, device)) {
+      : device_(device), tf32_(configuration.tf32.value_or(false)), loaded_(share_module(archive, device)) {
     check_method(loaded_->module, method, archive);
     try {
       execution_ = std::make_unique<Execution>(loaded_->module, method, configuration, device);
@@ -126,6 +129,7 @@ class TorchScript final : public Program {
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
     const at::NoGradGuard no_grad;
+    const Precision precision(device_, tf32_);
     // The inputs outlive the call, so that an output in the memory of one shows by its use count.
     const std::vector<at::Tensor> given = on_device(inputs);
     std::vector<at::Tensor> returned;
@@ -142,17 +146,20 @@ class TorchScript final : public Program {
 
   Graph graph(Stage stage, const std::vector<Tensor>& inputs) const override {
     const at::NoGradGuard no_grad;
+    const Precision precision(device_, tf32_);
     return guarded([&] { return graph_at(*execution_, stage, on_device(inputs)); });
   }
 
   FusionReport fusion(const std::vector<std::vector<Tensor>>& inputs, int calls) const override {
     const at::NoGradGuard no_grad;
+    const Precision precision(device_, tf32_);
     return guarded([&] { return fusion_of(*execution_, on_device(inputs), calls); });
   }
 
   Bisection bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
                           const BisectOptions& options) const override {
     const at::NoGradGuard no_grad;
+    const Precision precision(device_, tf32_);
     const auto tensors_of = [](const c10::IValue& returned) {
       std::vector<at::Tensor> tensors;
       flatten(returned, tensors);
@@ -183,6 +190,7 @@ class TorchScript final : public Program {
   }
 
   at::Device device_;
+  bool tf32_;
   std::shared_ptr<const Loaded> loaded_;
   std::unique_ptr<const Execution> execution_;
 };
