@@ -1,7 +1,8 @@
-"""The fused pointwise chain against the memory's speed, and the MLP with and without CUDA graphs.
+"""The fused pointwise chain against the memory's speed, the MLP in CUDA graphs, and programs of AOTInductor.
 
 Usage: python tests/bench/bench_gpu.py [--device D] [--output PAGE.md] [--junit RUNNER=FILE]…
-           [--sizes 4096x4096,16384x4096] [--batches 1,64,4096] [--rounds N] [--calls N]
+           [--sizes 4096x4096,16384x4096] [--batches 1,64,4096] [--compiled chain,mlp,encoder,resnet18]
+           [--rounds N] [--calls N]
 
 Writes the page and, beside it, the same as JSON; without --output it prints the page. With --device cpu the
 same runs on the CPU: there fused chains are interpreted, very slowly, so give it small sizes. It shows that
@@ -22,11 +23,11 @@ import torch
 
 import kit
 from kit.errors import Error, UnavailableError
-from tests.bench.gpu import mlp, models, pointwise, report
+from tests.bench.gpu import compiled, mlp, models, pointwise, report
 from tests.bench.gpu.goals import goals_of
 from tests.bench.gpu.junit import read_counts
 from tests.bench.gpu.machine import describe
-from tests.bench.gpu.results import Method, Mlp, Pointwise, Results, TestRun
+from tests.bench.gpu.results import Compiled, Method, Mlp, Pointwise, Results, TestRun
 from tests.bench.gpu.timers import WaitTimer, throughput_timer
 
 
@@ -64,6 +65,11 @@ def run(options: argparse.Namespace) -> Results:
             how,
             tuple(_noted(pointwise.run(chain, size, device, busy, how)) for size in options.sizes),
             tuple(_noted(mlp.run(network, batch, device, waiting, how)) for batch in options.batches),
+            tuple(
+                _noted(one)
+                for name in options.compiled
+                for one in compiled.run(name, options.sizes, options.batches, device, waiting, how)
+            ),
             tuple(options.junit),
         )
 
@@ -84,7 +90,7 @@ def find_device(text: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-Measured = TypeVar("Measured", Pointwise, Mlp)
+Measured = TypeVar("Measured", Pointwise, Mlp, Compiled)
 
 
 def _noted(one: Measured) -> Measured:
@@ -113,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--sizes", type=_sizes, default="4096x4096,16384x4096", metavar="RxC,…")
     parser.add_argument("--batches", type=_numbers, default="1,64,4096", metavar="N,…")
+    parser.add_argument(
+        "--compiled", type=_models, default=",".join(compiled.MODELS), metavar="NAME,…", help="or none"
+    )
     parser.add_argument("--rounds", type=_number, default=50, metavar="N", help="default 50")
     parser.add_argument("--calls", type=_number, default=10, metavar="N", help="in a round, default 10")
     return parser
@@ -133,6 +142,14 @@ def _number(text: str) -> int:
 
 def _numbers(text: str) -> list[int]:
     return [_number(part) for part in text.split(",")]
+
+
+def _models(text: str) -> list[str]:
+    names = [] if text == "none" else text.split(",")
+    for name in names:
+        if name not in compiled.MODELS:
+            raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(compiled.MODELS)}")
+    return names
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:

@@ -11,20 +11,21 @@ from torch import Tensor
 
 import kit
 from tests.bench import bench_gpu
-from tests.bench.gpu import mlp, models, pointwise
+from tests.bench.gpu import compiled, mlp, models, pointwise
 from tests.bench.gpu.machine import describe
 from tests.bench.gpu.results import Method, Results
 from tests.gpu.support import CUDA, NEEDS_CUDA
 
 CPU = torch.device("cpu")
-SMALL = ("--device", "cpu", "--sizes", "4x6", "--batches", "1,3", "--rounds", "2", "--calls", "1")
+SMALL = ("--device", "cpu", "--sizes", "4x6", "--batches", "1,3", "--compiled", "chain")
+FEW = ("--rounds", "2", "--calls", "1")
 
 
 def test_it_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "gpu.md"
     junit = tmp_path / "junit.xml"
-    junit.write_text("<testsuite><testcase/></testsuite>")
-    assert bench_gpu.main([*SMALL, "--output", str(page), "--junit", f"ctest={junit}"]) == 0
+    junit.write_text("<testsuite><testcase name='a'/></testsuite>")
+    assert bench_gpu.main([*SMALL, *FEW, "--output", str(page), "--junit", f"ctest={junit}"]) == 0
     printed = capsys.readouterr()
     assert f"wrote {page}" in printed.out
     assert "bench_gpu: 4×6 float32: copy " in printed.err
@@ -39,8 +40,11 @@ def test_it_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "fusion off" in chain["unfused"]["configuration"]
     assert [one["batch"] for one in known["mlp"]] == [1, 3]
     assert all(one["graph"] is None for one in known["mlp"])
+    (one,) = known["compiled"]
+    assert (one["title"], one["aoti"]["name"]) == ("chain, 4×6", "kit, aoti")
+    assert one["speedup"]["p10"] > 0
     assert known["machine"]["torch"] == torch.__version__
-    assert known["tests"] == [{"runner": "ctest", "passed": 1, "failed": 0, "skipped": 0}]
+    assert known["tests"] == [{"runner": "ctest", "passed": 1, "failed": 0, "skipped": 0, "unfinished": 0}]
     assert "| tests of ctest | 1 passed, 0 failed, 0 skipped |" in page.read_text()
 
 
@@ -52,6 +56,7 @@ def test_it_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--sizes", "4096"], "no whole number"),
         (["--sizes", "0x4"], "'0' is no whole number"),
         (["--batches", "1,,2"], "no whole number"),
+        (["--compiled", "mlp,gpt"], "'gpt' is none of chain, mlp"),
         (["--rounds", "0"], "'0' is no whole number"),
         (["--junit", "ctest=/no/such.xml"], "no JUnit file"),
         (["--fast"], "--fast"),
@@ -105,6 +110,12 @@ def test_a_way_that_computes_something_else_is_not_measured(
         pointwise.prepare(chain_path, (3, 4), CPU)
 
 
+@pytest.mark.parametrize("value", [2e-2, float("nan")])
+def test_an_aoti_program_that_computes_something_else_is_not_measured(value: float) -> None:
+    with pytest.raises(kit.ParityError, match="net: aoti does not compute what TorchScript does"):
+        compiled._check_same("net", torch.tensor([value]), torch.zeros(1))
+
+
 @pytest.mark.parametrize("value", [2e-4, float("nan")])
 def test_an_mlp_that_computes_something_else_is_not_measured(value: float) -> None:
     with pytest.raises(kit.ParityError, match="kit does not compute what TorchScript in Python does"):
@@ -135,10 +146,22 @@ class TestOnCuda:
 
     def test_it_runs(self, tmp_path: Path) -> None:
         page = tmp_path / "gpu.md"
-        sizes = ["--sizes", "512x512", "--batches", "1", "--rounds", "3", "--calls", "2"]
+        sizes = [
+            "--sizes",
+            "512x512",
+            "--batches",
+            "1",
+            "--compiled",
+            "chain",
+            "--rounds",
+            "3",
+            "--calls",
+            "2",
+        ]
         assert bench_gpu.main([*sizes, "--output", str(page)]) == 0
         known = json.loads(page.with_suffix(".json").read_text())
-        (chain,), (network,) = known["pointwise"], known["mlp"]
+        (chain,), (network,), (one,) = known["pointwise"], known["mlp"], known["compiled"]
+        assert (one["torchscript"]["kernels"], one["aoti"]["kernels"]) == (1, 1)
         assert (chain["fused"]["kernels"], chain["unfused"]["kernels"]) == (1, 3)
         assert network["graph"]["kernels"] == network["torchscript"]["kernels"] > 0
         assert known["machine"]["GPU"].startswith(torch.cuda.get_device_name(CUDA))

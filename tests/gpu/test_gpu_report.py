@@ -11,7 +11,7 @@ import pytest
 from tests.bench.gpu.goals import LEAST_SHARE, LEAST_SPEEDUP, goals_of
 from tests.bench.gpu.junit import read_counts
 from tests.bench.gpu.report import markdown, to_dict, write
-from tests.bench.gpu.results import Method, Mlp, Pointwise, Results, TestRun, Way
+from tests.bench.gpu.results import Compiled, Method, Mlp, Pointwise, Results, TestRun, Way
 from tests.bench.gpu.samples import Spread
 
 
@@ -43,6 +43,11 @@ def results(device: str = "cuda:0", measured: Pointwise | None = None) -> Result
         Method(50, 10),
         (measured or pointwise(),),
         (Mlp(64, way("kit", 30e-6, 6), way("TorchScript in Python", 40e-6, 6), graph, Spread(3, 4, 5)),),
+        (
+            Compiled(
+                "net", way("kit, torchscript", 50e-6, 9), way("kit, aoti", 20e-6, 4), Spread(2.4, 2.5, 2.6)
+            ),
+        ),
         (TestRun("ctest", 4, 0, 1), TestRun("pytest", 90, 2, 3)),
     )
 
@@ -77,7 +82,10 @@ def test_page() -> None:
         "| 4096×4096 float32 | copy | 0 | 100 (90–120) | 4 × 64 MiB | 2684 |",
         "| 4096×4096 float32 | kit, unfused | 3 | 200 (180–240) | 8 × 64 MiB | 2684 |",
         "| 64 | TorchScript in a CUDA graph | 6 | 10 (9–12) |",
+        "| net | kit, aoti | 4 | 20 (18–24) |",
+        "- net: aoti is 2.5 (2.4–2.6) times as fast as TorchScript.",
         "| kit, fused | how kit, fused runs |",
+        "| kit, aoti | how kit, aoti runs |",
     ):
         assert line in lines
     assert "batch 64: the graph is 4 (3–5) times as fast" in text
@@ -88,6 +96,12 @@ def test_page() -> None:
 def test_a_missed_goal_is_called_so() -> None:
     text = markdown(results(measured=pointwise(share=0.8)), "gpu.json")
     assert "| 0.90 | 0.8 (0.7–0.82) | missed |" in text
+
+
+def test_a_run_of_tests_that_was_stopped_is_called_so() -> None:
+    stopped = dataclasses.replace(results(), tests=(TestRun("pytest", 3, 0, 0, 2),))
+    line = "| tests of pytest | 3 passed, 0 failed, 0 skipped; stopped with 2 unfinished |"
+    assert line in markdown(stopped, "gpu.json").splitlines()
 
 
 def test_on_a_cpu_there_are_no_goals_and_no_kernels() -> None:
@@ -109,7 +123,7 @@ def test_written_files(tmp_path: Path) -> None:
     assert (known["format"], known["device"], known["machine"]["driver"]) == (1, "cuda:0", "1.2.3")
     assert known["pointwise"][0]["fused"]["seconds"]["median"] == 105e-6
     assert [goal["met"] for goal in known["goals"]] == [True, True]
-    assert known["tests"][1] == {"runner": "pytest", "passed": 90, "failed": 2, "skipped": 3}
+    assert known["tests"][1] == {"runner": "pytest", "passed": 90, "failed": 2, "skipped": 3, "unfinished": 0}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gpu.json", "gpu.md"]
 
 
@@ -139,10 +153,17 @@ PYTEST = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
+STOPPED = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="0" tests="2">
+ <testcase classname="tests.a" name="a" time="1.0"/><testcase time="0.006"/>
+</testsuite></testsuites>
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(CTEST, TestRun("it", 1, 1, 2)), (PYTEST, TestRun("it", 1, 2, 1))],
-    ids=["ctest", "pytest"],
+    [(CTEST, TestRun("it", 1, 1, 2)), (PYTEST, TestRun("it", 1, 2, 1)), (STOPPED, TestRun("it", 1, 0, 0, 1))],
+    ids=["ctest", "pytest", "stopped"],
 )
 def test_counts(text: str, expected: TestRun, tmp_path: Path) -> None:
     (tmp_path / "junit.xml").write_text(text)

@@ -9,13 +9,20 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from tests.bench.gpu.contest import Call
+from tests.bench.gpu.contest import Call, Contestant
+from tests.bench.gpu.results import Way
+from tests.bench.gpu.samples import spread
 
 ON_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
 
 
 class NothingSeenError(RuntimeError):
     """The profiler saw nothing of the GPU."""
+
+
+def way(one: Contestant, device: torch.device) -> Way:
+    """What was measured of one way, and what a call of it launches."""
+    return Way(one.name, one.configuration, spread(one.seconds), count(one.call, device))
 
 
 def count(call: Call, device: torch.device | str) -> int | None:

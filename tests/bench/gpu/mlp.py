@@ -13,9 +13,9 @@ from torch import Tensor
 import kit
 from tests.bench.gpu import results
 from tests.bench.gpu.contest import Contestant, Timer, measure
-from tests.bench.gpu.kernels import count
-from tests.bench.gpu.results import Method, Way
-from tests.bench.gpu.samples import ratios, spread
+from tests.bench.gpu.kernels import way
+from tests.bench.gpu.results import Method
+from tests.bench.gpu.samples import ratios
 from tests.bench.gpu.words import words
 
 WARM_UP = 50
@@ -83,15 +83,11 @@ def run(archive: Path, batch: int, device: torch.device, timer: Timer, how: Meth
     measure(contestants, timer, how.rounds, how.calls, WARM_UP)
     return results.Mlp(
         batch,
-        kit=_way(kit_itself, device),
-        torchscript=_way(in_python, device),
-        graph=_way(graph, device) if graph is not None else None,
+        kit=way(kit_itself, device),
+        torchscript=way(in_python, device),
+        graph=way(graph, device) if graph is not None else None,
         speedup=ratios(in_python.seconds, graph.seconds) if graph is not None else None,
     )
-
-
-def _way(one: Contestant, device: torch.device) -> Way:
-    return Way(one.name, one.configuration, spread(one.seconds), count(one.call, device))
 
 
 def _check_same(name: str, actual: Any, expected: Tensor) -> None:

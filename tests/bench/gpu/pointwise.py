@@ -10,10 +10,10 @@ from torch import Tensor
 
 import kit
 from tests.bench.gpu.contest import Contestant, Timer, measure
-from tests.bench.gpu.kernels import count
+from tests.bench.gpu.kernels import way
 from tests.bench.gpu.models import Chain, matrices
-from tests.bench.gpu.results import Method, Pointwise, Way
-from tests.bench.gpu.samples import ratios, spread
+from tests.bench.gpu.results import Method, Pointwise
+from tests.bench.gpu.samples import ratios
 from tests.bench.gpu.words import words
 
 WARM_UP = 10  # calls; two compile, and the clocks of a GPU rise under load
@@ -75,18 +75,14 @@ def run(archive: Path, size: tuple[int, int], device: torch.device, timer: Timer
         *size,
         str(x.dtype).removeprefix("torch."),
         x.numel() * x.element_size(),
-        copy=_way(work.copy, device),
-        fused=_way(work.fused, device),
-        unfused=_way(work.unfused, device),
-        eager=_way(work.eager, device),
+        copy=way(work.copy, device),
+        fused=way(work.fused, device),
+        unfused=way(work.unfused, device),
+        eager=way(work.eager, device),
         # Both move the same bytes, so the ratio of their speeds is that of their times.
         share=ratios(work.copy.seconds, work.fused.seconds),
         speedup=ratios(work.unfused.seconds, work.fused.seconds),
     )
-
-
-def _way(one: Contestant, device: torch.device) -> Way:
-    return Way(one.name, one.configuration, spread(one.seconds), count(one.call, device))
 
 
 def _check_same(one: Contestant, run: int, expected: Tensor) -> None:

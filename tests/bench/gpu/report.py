@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.gpu.goals import Goal, goals_of
-from tests.bench.gpu.results import Mlp, Pointwise, Results, Way
+from tests.bench.gpu.results import Compiled, Mlp, Pointwise, Results, Way
 from tests.bench.gpu.samples import Spread
 
 FORMAT = 1
@@ -40,6 +40,14 @@ program for this batch size; the copy of the input into the graph's memory comes
 with it. The output stays in the graph's memory, which the next replay writes again.
 """
 
+COMPILED = """
+## Programs of AOTInductor
+
+The same archive's two programs, both in kit's C++ engine: TorchScript, fused where a device fuses, and aoti,
+compiled ahead of time for this GPU. Time from a call to its result, with inputs on the device; the call is
+waited for. The convolutions of both are cuDNN's, in TF32, as the recipe of resnet18 recommends.
+"""
+
 
 def to_dict(results: Results) -> dict[str, Any]:
     """As it stands in the JSON file: seconds and bytes. Goals are there if a GPU was measured."""
@@ -59,6 +67,8 @@ def markdown(results: Results, json_name: str) -> str:
     launches = "operations" if results.device == "cpu" else "kernels"
     text += POINTWISE + "\n" + _pointwise(results.pointwise, launches)
     text += MLP + "\n" + _mlp(results.mlp, launches)
+    if results.compiled:
+        text += COMPILED + "\n" + _compiled(results.compiled, launches)
     return text + "\n## Configurations\n\n" + _configurations(results)
 
 
@@ -93,7 +103,11 @@ def _goal(goal: Goal) -> tuple[str, ...]:
 
 def _facts(results: Results) -> list[tuple[str, str]]:
     tests = [
-        (f"tests of {run.runner}", f"{run.passed} passed, {run.failed} failed, {run.skipped} skipped")
+        (
+            f"tests of {run.runner}",
+            f"{run.passed} passed, {run.failed} failed, {run.skipped} skipped"
+            + (f"; stopped with {run.unfinished} unfinished" if run.unfinished else ""),
+        )
         for run in results.tests
     ]
     return [("device", results.device), *results.machine.items(), *tests]
@@ -135,9 +149,18 @@ def _mlp(results: Sequence[Mlp], launches: str) -> str:
     return table + "\n" + "".join(notes)
 
 
+def _compiled(results: Sequence[Compiled], launches: str) -> str:
+    rows = [(one.title, way.name, _count(way), _time(way.seconds)) for one in results for way in one.ways]
+    notes = [
+        f"- {one.title}: aoti is {_ratio(one.speedup)} times as fast as TorchScript.\n" for one in results
+    ]
+    return _table(("model", "way", launches, "µs"), rows) + "\n" + "".join(notes)
+
+
 def _configurations(results: Results) -> str:
     ways = [way for one in results.pointwise for way in one.ways]
     ways += [way for one in results.mlp for way in one.ways]
+    ways += [way for one in results.compiled for way in one.ways]
     return _table(
         ("way", "configuration"), list(dict.fromkeys((way.name, way.configuration) for way in ways))
     )

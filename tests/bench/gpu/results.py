@@ -81,6 +81,23 @@ class Mlp:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """A model on one size of inputs, by TorchScript and by AOTInductor, both in kit's C++ engine.
+
+    title: the model and the inputs. speedup: time of TorchScript over that of the aoti program.
+    """
+
+    title: str
+    torchscript: Way
+    aoti: Way
+    speedup: Spread
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        return self.torchscript, self.aoti
+
+
+@dataclass(frozen=True)
 class Method:
     """How it was measured: rounds, and calls in a round."""
 
@@ -90,7 +107,7 @@ class Method:
 
 @dataclass(frozen=True)
 class TestRun:
-    """What a test runner counted."""
+    """What a test runner counted. unfinished: under way when the run was stopped; others never began."""
 
     __test__ = False  # the name is no reason for pytest to collect it
 
@@ -98,6 +115,7 @@ class TestRun:
     passed: int
     failed: int
     skipped: int
+    unfinished: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,4 +128,5 @@ class Results:
     method: Method
     pointwise: tuple[Pointwise, ...]
     mlp: tuple[Mlp, ...]
+    compiled: tuple[Compiled, ...] = ()
     tests: tuple[TestRun, ...] = ()
