@@ -114,6 +114,9 @@ TEST(Choose, SaysWhatIsMissing) {
   expect_error(ErrorCode::unavailable, "native: the archive has no such program for x86-64-v3", [] {
     choose(with_programs({"native x86-64-v2"}), {Engine::native, "x86-64-v3"}, host);
   });
+  expect_error(ErrorCode::unavailable,
+               "aoti: made for cuda:sm_90, and the device is cpu (give the device cuda)",
+               [] { choose(with_programs({"aoti cuda:sm_90"}), {}, host); });
   expect_error(ErrorCode::unavailable, "aoti: made for cuda:sm_80, and the CUDA device 0 is cuda:sm_90",
                [] { choose(with_programs({"aoti cuda:sm_80"}), {.device = gpu}, host); });
 }

@@ -72,9 +72,11 @@ std::string obstacle(const ProgramInfo& program, const Wanted& wanted, const Hos
   if (program.engine == "torchscript") return host.obstacle(program);
   if (!program.methods.contains(wanted.method))
     return "the one for " + program.target + " has no method '" + wanted.method + "'";
-  if (for_cuda(program) != (wanted.device.kind == Device::Kind::cuda))
-    return "made for " + (for_cuda(program) ? program.target : "the CPU, " + program.target) +
-           ", and the device is " + wanted.device.str();
+  const bool on_cuda = wanted.device.kind == Device::Kind::cuda;
+  if (for_cuda(program) && !on_cuda)
+    return "made for " + program.target + ", and the device is cpu (give the device cuda)";
+  if (!for_cuda(program) && on_cuda)
+    return "made for the CPU, " + program.target + ", and the device is " + wanted.device.str();
   return host.obstacle(program, wanted.device.index);
 }
 
