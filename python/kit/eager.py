@@ -75,11 +75,14 @@ class Eager:
         self.call = Call(args_structure, kwargs_structure, self._output, tuple(parameters[: len(args)]))
 
     def moved(self, device: str) -> Eager:
-        """The same with a copy of the module there, and the example's arguments; this one stays as it is."""
+        """The same with the module there, a copy if it is not yet, and the example's arguments."""
         other = copy.copy(self)
-        if self.module is not None:
-            other.module = copy.deepcopy(self.module).to(device)
-            whole = self.function is self.module
+        module = self.module
+        if module is not None and any(
+            one.device != torch.device(device) for one in (*module.parameters(), *module.buffers())
+        ):
+            other.module = copy.deepcopy(module).to(device)
+            whole = self.function is module
             other.function = other.module if whole else getattr(other.module, self.function.__name__)
         other._buffers = BufferState(other.module)
         other._args, other._kwargs = _to(self._args, device), _to(self._kwargs, device)
