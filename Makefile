@@ -1,8 +1,8 @@
 # What there is to do, and how. `make` alone lists the targets.
 #
 #   PYTHON=python3.12   the interpreter for .venv (default python3)
-#   KIT_OFFLINE=1       no network: install nothing, use PYTHON and what it has instead of .venv, and a compiler
-#                       whose warnings may be others, so that they are no errors
+#   KIT_OFFLINE=1       no network: install nothing, use PYTHON and what it has instead of .venv; its compiler
+#                       may warn of other things than ours, and warnings are no errors
 #   CMAKE_ARGS=…        further arguments for configuring
 
 SHELL := /bin/bash
@@ -24,8 +24,8 @@ export PYTHONPATH := $(CURDIR)/python$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 # What CMake says is of interest only if it fails.
 configure = mkdir -p build && { cmake --preset $(1) \
-  -DPython_EXECUTABLE="$$($(PY) -c 'import sys; print(sys.executable)')" $(if $(KIT_OFFLINE),-DKIT_WARNINGS_AS_ERRORS=OFF) $(CMAKE_ARGS) \
-  >build/configure.log 2>&1 || \
+  -DPython_EXECUTABLE="$$($(PY) -c 'import sys; print(sys.executable)')" \
+  $(if $(KIT_OFFLINE),-DKIT_WARNINGS_AS_ERRORS=OFF) $(CMAKE_ARGS) >build/configure.log 2>&1 || \
   { cat build/configure.log >&2; exit 1; }; }
 # pytest in two processes, where pytest-xdist is there: KIT_OFFLINE takes what the machine has.
 processes = $(shell $(PY) -c 'import xdist' 2>/dev/null && \

@@ -31,26 +31,36 @@ endfunction()
 # A compiler that has no libstdc++.so beside it takes libstdc++.a without a word. Each library then has a C++ runtime
 # of its own, and what one makes crashes in another: libtorch has the shared one.
 function(kit_share_runtime)
+  if(NOT DEFINED KIT_RUNTIME)
+    kit_find_runtime()
+  endif()
+  target_link_libraries(kit_compile INTERFACE ${KIT_RUNTIME})
+endfunction()
+
+# Sets KIT_RUNTIME, once for a build tree, to what must be linked so that a program needs the shared runtime.
+function(kit_find_runtime)
+  set(program "${CMAKE_BINARY_DIR}/CMakeFiles/kit_runtime")
   foreach(library "" "-l:libstdc++.so.6")
-    string(MAKE_C_IDENTIFIER "KIT_LINKS_${library}" links)
     try_compile(
-      ${links}
+      linked
       SOURCE_FROM_CONTENT main.cpp "#include <iostream>\nint main() { std::cout << std::cout.good(); }\n"
       LINK_LIBRARIES ${library}
-      COPY_FILE "${CMAKE_BINARY_DIR}/CMakeFiles/kit_runtime"
+      COPY_FILE "${program}"
+      NO_CACHE
     )
-    if(${links})
-      file(STRINGS "${CMAKE_BINARY_DIR}/CMakeFiles/kit_runtime" needed REGEX "^libstdc\\+\\+\\.so\\.6$")
-      if(needed)
-        if(library)
-          message(
-            STATUS
-            "${CMAKE_CXX_COMPILER} has no libstdc++.so of its own: linking the system's libstdc++.so.6"
-          )
-          target_link_libraries(kit_compile INTERFACE ${library})
-        endif()
-        return()
+    set(needed)
+    if(linked)
+      file(STRINGS "${program}" needed REGEX "^libstdc\\+\\+\\.so\\.6$")
+    endif()
+    if(needed)
+      set(KIT_RUNTIME "${library}" CACHE INTERNAL "What links the shared C++ runtime")
+      if(library)
+        message(
+          STATUS
+          "${CMAKE_CXX_COMPILER} links libstdc++.a by itself: linking the shared one of the system"
+        )
       endif()
+      return()
     endif()
   endforeach()
   message(

@@ -93,3 +93,8 @@ def simple(module: nn.Module) -> tuple[Eager, Signature, list[list[Tensor]]]:
     spec = TensorSpec("input", "float32", (2, 3))
     x = torch.randn(2, 3)
     return Eager(kit.Recipe(module.eval(), args=(x,))), Signature((spec,), (spec,)), [[x]]
+
+
+def agree(outputs: list[Tensor], expected: list[Tensor]) -> None:
+    for one, other in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(one, other)

@@ -120,6 +120,14 @@ def archives(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def aoti_scores(once: Once) -> Path:
+    """The archive that tests/aoti_archive.py describes, with an aoti program for x86-64-v2."""
+    from tests import aoti_archive
+
+    return once("aoti", lambda folder: aoti_archive.write(folder / "scores.pt")) / "scores.pt"
+
+
+@pytest.fixture(scope="session")
 def native_mlp(once: Once) -> Path:
     """An archive with a native program: x: float32[batch, 3] → output: float32[batch, 1], batch in 1..4096.
 

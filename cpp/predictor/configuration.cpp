@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -11,14 +12,18 @@ namespace kit::predictor {
 
 void add_configuration(CLI::App& command, Configuration& configuration) {
   constexpr const char* group = "How the TorchScript engine runs (what is not given, the archive recommends)";
-  command
-      .add_option_function<std::string>(
-          "--fusion", [&configuration](const std::string& value) { configuration.fusion = value == "on"; },
-          "on or off: chains of pointwise operations in one kernel; by default on for CUDA. On the CPU it is "
-          "exact and very slow, for tests")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->type_name("on|off")
-      ->group(group);
+  const auto add_switch = [&](const char* option, std::optional<bool>& field, const char* what) {
+    command
+        .add_option_function<std::string>(
+            option, [&field](const std::string& value) { field = value == "on"; }, what)
+        ->check(CLI::IsMember({"on", "off"}))
+        ->type_name("on|off")
+        ->group(group);
+  };
+  add_switch(
+      "--fusion", configuration.fusion,
+      "on or off: chains of pointwise operations in one kernel; by default on for CUDA. On the CPU it is "
+      "exact and very slow, for tests");
   command
       .add_option_function<std::string>(
           "--executor",
@@ -38,14 +43,10 @@ void add_configuration(CLI::App& command, Configuration& configuration) {
           "--no-freeze", [&configuration] { configuration.freeze = false; }, "Do not (the default)")
       ->excludes(freeze)
       ->group(group);
-  command
-      .add_option_function<std::string>(
-          "--tf32", [&configuration](const std::string& value) { configuration.tf32 = value == "on"; },
-          "on or off: cuDNN rounds float32 inputs of convolutions and recurrent layers to ten bits, which is "
-          "faster; off, if not given. aoti programs on CUDA, too")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->type_name("on|off")
-      ->group(group);
+  add_switch("--tf32", configuration.tf32,
+             "on or off: cuDNN may round float32 inputs of convolutions and recurrent layers to ten bits, "
+             "for speed; "
+             "off, if not given. aoti programs on CUDA, too");
   command.add_option("--interop-threads", configuration.interop_threads, "Threads between operations")
       ->type_name("N")
       ->group(group);

@@ -6,13 +6,15 @@ import argparse
 
 from kit.configuration import EXECUTORS, Configuration
 
+_SWITCH = {"on": True, "off": False}
+
 
 def add_configuration(parser: argparse.ArgumentParser, threads: str = "--threads") -> None:
     """Add the options; `configuration_of` reads them. `threads` is the one for those within an operation."""
     group = parser.add_argument_group("how the TorchScript engine runs (else as the archive recommends)")
     group.add_argument(
         "--fusion",
-        choices=["on", "off"],
+        choices=_SWITCH,
         help="chains of pointwise operations in one kernel; by default on for CUDA. On the CPU it is exact "
         "and very slow, for tests",
     )
@@ -28,8 +30,8 @@ def add_configuration(parser: argparse.ArgumentParser, threads: str = "--threads
     )
     group.add_argument(
         "--tf32",
-        choices=["on", "off"],
-        help="cuDNN rounds float32 inputs of convolutions and recurrent layers to ten bits, which is faster; "
+        choices=_SWITCH,
+        help="cuDNN may round float32 inputs of convolutions and recurrent layers to ten bits, for speed; "
         "off, if not given. aoti programs on CUDA, too",
     )
     for option, text in (
@@ -46,10 +48,10 @@ def configuration_of(arguments: argparse.Namespace) -> Configuration:
     """What the options set. Raises UsageError for numbers out of range, and for fusion with the simple
     executor."""
     return Configuration(
-        fusion=None if arguments.fusion is None else arguments.fusion == "on",
+        fusion=_SWITCH.get(arguments.fusion),
         executor=arguments.executor,
         freeze=arguments.freeze,
-        tf32=None if arguments.tf32 is None else arguments.tf32 == "on",
+        tf32=_SWITCH.get(arguments.tf32),
         threads=arguments.threads,
         interop_threads=arguments.interop_threads,
         static_depth=arguments.static_depth,

@@ -24,8 +24,8 @@ class Configuration:
         "simple" interprets the graph as it is, and fuses nothing.
     freeze: whether weights become constants and are folded; False by default.
     tf32: whether cuDNN may round the float32 inputs of convolutions and recurrent layers to the ten bits of
-        TF32, in TorchScript and aoti programs on CUDA. That is faster, and torch's default; here it is off by
-        default, so that a GPU computes what the model gave on a CPU.
+        TF32, in TorchScript and aoti programs on CUDA. Torch's default is that it may, for speed; here it is
+        off, so that a GPU computes what the model gave on a CPU.
     threads: within an operation, 1 or more; by default as the process has. A native program divides the rows
         of large calls among so many, where they do not depend on one another; by default it runs in one.
     interop_threads: between operations, 1 or more; a process can set it once.

@@ -77,13 +77,8 @@ class Eager:
     def moved(self, device: str) -> Eager:
         """The same with the module there, a copy if it is not yet, and the example's arguments."""
         other = copy.copy(self)
-        module = self.module
-        if module is not None and any(
-            one.device != torch.device(device) for one in (*module.parameters(), *module.buffers())
-        ):
-            other.module = copy.deepcopy(module).to(device)
-            whole = self.function is module
-            other.function = other.module if whole else getattr(other.module, self.function.__name__)
+        other.function = _model_on(self.function, device)
+        other.module = module_of(other.function)
         other._buffers = BufferState(other.module)
         other._args, other._kwargs = _to(self._args, device), _to(self._kwargs, device)
         other.inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
@@ -211,17 +206,13 @@ class Eager:
 
 def on_device(recipe: Recipe, device: str) -> Recipe:
     """The recipe with its example and a copy of its model there; the caller's model stays where it is."""
-    module, model = module_of(recipe.model), recipe.model
-    if module is not None and any(one.device != torch.device(device) for one in module.parameters()):
-        moved = copy.deepcopy(module).to(device)
-        model = moved if model is module else getattr(moved, model.__name__)
     methods = {
         name: replace(one, args=_to(tuple_of(one.args), device), kwargs=_to(one.kwargs, device))
         for name, one in recipe.methods.items()
     }
     return replace(
         recipe,
-        model=model,
+        model=_model_on(recipe.model, device),
         args=_to(recipe.args, device),
         kwargs=_to(recipe.kwargs, device),
         methods=methods,
@@ -244,6 +235,17 @@ def _check_tensor(what: str, tensor: Tensor) -> None:
         raise TraceError(
             f"{what} has the dtype {tensor.dtype}, which archives cannot hold; use one of {', '.join(DTYPES)}"
         )
+
+
+def _model_on(model: Any, device: str) -> Any:
+    """The model if all of it is there, or a copy that is."""
+    module = module_of(model)
+    if module is None or all(
+        one.device == torch.device(device) for one in (*module.parameters(), *module.buffers())
+    ):
+        return model
+    moved = copy.deepcopy(module).to(device)
+    return moved if model is module else getattr(moved, model.__name__)
 
 
 def _to(value: Any, device: str) -> Any:

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 import kit
+from kit.compiling import default_targets
 from tests import aoti_archive
 from tests.aoti_archive import Scores, weights_of
 from tests.gpu.support import CUDA, NEEDS_CUDA
@@ -20,7 +21,7 @@ pytestmark = NEEDS_CUDA
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = "cuda:sm_{}{}".format(*torch.cuda.get_device_capability(0))
+    (target,) = default_targets("aoti", CUDA)
     return aoti_archive.write(tmp_path_factory.mktemp("aoti") / "scores.pt", target=target)
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 import kit
 from tests.bench import bench_gpu
-from tests.bench.gpu import compiled, mlp, models, pointwise
+from tests.bench.gpu import mlp, models, pointwise
+from tests.bench.gpu.contest import check_same
 from tests.bench.gpu.machine import describe
 from tests.bench.gpu.results import Method, Results
 from tests.gpu.support import CUDA, NEEDS_CUDA
@@ -110,16 +111,11 @@ def test_a_way_that_computes_something_else_is_not_measured(
         pointwise.prepare(chain_path, (3, 4), CPU)
 
 
-@pytest.mark.parametrize("value", [2e-2, float("nan")])
-def test_an_aoti_program_that_computes_something_else_is_not_measured(value: float) -> None:
-    with pytest.raises(kit.ParityError, match="net: aoti does not compute what TorchScript does"):
-        compiled._check_same("net", torch.tensor([value]), torch.zeros(1))
-
-
 @pytest.mark.parametrize("value", [2e-4, float("nan")])
-def test_an_mlp_that_computes_something_else_is_not_measured(value: float) -> None:
-    with pytest.raises(kit.ParityError, match="kit does not compute what TorchScript in Python does"):
-        mlp._check_same("kit", torch.tensor([value]), torch.zeros(1))
+def test_what_differs_is_not_measured(value: float) -> None:
+    check_same("what is alike", torch.tensor([1e-4]), torch.zeros(1), 2e-4)
+    with pytest.raises(kit.ParityError, match=r"^net does not compute the same: up to "):
+        check_same("net does not compute the same", torch.tensor([value]), torch.zeros(1), 1e-4)
 
 
 def test_the_machine_is_described() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import kit
+from kit.compiling import default_targets
 from tests.bench.gpu import mlp
 from tests.bench.gpu.models import chain, chain_and_product
 from tests.conftest import Run
@@ -106,9 +107,9 @@ def test_convolutions_round_only_if_they_are_told_to(engine: str, tmp_path: Path
         torch.default_generator.manual_seed(3)
         recipe = kit.Recipe(Convolution(), args=torch.randn(2, 64, 32, 32), cases=2)
     path = tmp_path / "model.pt"
-    target = "cuda:sm_{}{}".format(*torch.cuda.get_device_capability(0))
     if engine == "aoti":
-        kit.export(recipe, path=path, programs=("torchscript", "aoti"), targets=(target,))
+        targets = default_targets("aoti", CUDA)
+        kit.export(recipe, path=path, programs=("torchscript", "aoti"), targets=targets)
     else:
         kit.export(recipe, path=path)
     exact, rounded = (

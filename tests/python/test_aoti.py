@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 import kit
 from kit.eager import Eager
-from kit.errors import ArchiveError, InputError, ParityError, UnavailableError, UsageError
+from kit.errors import ArchiveError, InputError, UnavailableError, UsageError
 from kit.programs import aoti
 from kit.programs.aoti import compile_method, compile_package, device_for
 from kit.shapes import infer_signature
 from kit.state import evaluating
 from tests import aoti_archive
-from tests.aoti_archive import MEMBER, Scores, cases_of, simple, weights_of
+from tests.aoti_archive import MEMBER, agree, simple
 from tests.rewrite import edit_manifest, edit_member, rewrite
 from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS
 
@@ -30,23 +29,18 @@ Cases = list[tuple[list[Tensor], list[Tensor]]]
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return aoti_archive.write(tmp_path_factory.mktemp("aoti") / "scores.pt")
+def package(aoti_scores: Path) -> bytes:
+    return zipfile.ZipFile(aoti_scores).read(f"model/{MEMBER}")
 
 
 @pytest.fixture(scope="module")
-def package(path: Path) -> bytes:
-    return zipfile.ZipFile(path).read(f"model/{MEMBER}")
-
-
-@pytest.fixture(scope="module")
-def cases(path: Path) -> Cases:
-    return list(kit.inspect(path).cases())
+def cases(aoti_scores: Path) -> Cases:
+    return list(kit.inspect(aoti_scores).cases())
 
 
 @pytest.fixture
-def model(path: Path) -> kit.Model:
-    return kit.load(path, engine="aoti")
+def model(aoti_scores: Path) -> kit.Model:
+    return kit.load(aoti_scores, engine="aoti")
 
 
 @pytest.fixture
@@ -79,11 +73,6 @@ def test_a_gpu_is_compiled_for_with_large_sizes(
     assert [tuple(one.shape) for one in program.example_inputs[0]] == [(rows, 4), (rows,)]
 
 
-def agree(outputs: list[Tensor], expected: list[Tensor]) -> None:
-    for one, other in zip(outputs, expected, strict=True):
-        torch.testing.assert_close(one, other)
-
-
 def test_it_computes_what_eager_computes(model: kit.Model, cases: Cases) -> None:
     assert {len(inputs[0]) for inputs, _ in cases} >= {1, 2, 5, 64}
     for inputs, outputs in cases:
@@ -108,9 +97,9 @@ def test_an_output_is_no_input(model: kit.Model, cases: Cases) -> None:
     assert torch.equal(same, x)
 
 
-def test_outputs_outlive_the_model(path: Path, cases: Cases) -> None:
+def test_outputs_outlive_the_model(aoti_scores: Path, cases: Cases) -> None:
     inputs, outputs = cases[0]
-    agree(kit.load(path, engine="aoti").predict(inputs), outputs)
+    agree(kit.load(aoti_scores, engine="aoti").predict(inputs), outputs)
 
 
 def test_inputs_are_checked_first(model: kit.Model) -> None:
@@ -204,22 +193,22 @@ def test_operations_without_a_c_interface_are_called(tmp_path: Path) -> None:
     assert torch.allclose(kit.load(tmp_path / "model.pt", engine="aoti")(z), z.abs())
 
 
-def test_auto_takes_it_before_torchscript(path: Path) -> None:
-    assert kit.load(path).engine == "aoti"
+def test_auto_takes_it_before_torchscript(aoti_scores: Path) -> None:
+    assert kit.load(aoti_scores).engine == "aoti"
 
 
 # The package
 
 
 def test_the_same_program_gives_the_same_bytes(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: None
+    aoti_scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: None
 ) -> None:
     monkeypatch.setenv("KIT_CACHE", str(tmp_path / "cache"))  # in which nothing is yet
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     torch.set_num_threads(1)
     torch.manual_seed(5)
-    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == path.read_bytes()
+    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == aoti_scores.read_bytes()
 
 
 def test_it_holds_nothing_of_the_machine_that_made_it(package: bytes, root: Path) -> None:
@@ -232,22 +221,22 @@ def test_it_holds_nothing_of_the_machine_that_made_it(package: bytes, root: Path
 
 
 def test_a_second_export_compiles_nothing(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aoti_scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch._inductor.aoti_compile_and_package", lambda *_, **__: pytest.fail("it did"))
-    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == path.read_bytes()
+    assert aoti_archive.write(tmp_path / "again.pt").read_bytes() == aoti_scores.read_bytes()
 
 
-def test_a_package_that_was_tampered_with_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_package_that_was_tampered_with_is_refused(aoti_scores: Path, tmp_path: Path) -> None:
     def flip(content: bytes) -> bytes:
         return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
 
     with pytest.raises(ArchiveError, match=MEMBER):
-        kit.load(rewrite(path, tmp_path / "bad.pt", edit_member(MEMBER, flip)), engine="aoti")
+        kit.load(rewrite(aoti_scores, tmp_path / "bad.pt", edit_member(MEMBER, flip)), engine="aoti")
 
 
-def test_a_package_that_is_none_is_refused(path: Path, tmp_path: Path) -> None:
-    bad = rewrite(path, tmp_path / "bad.pt", edit_member(MEMBER, lambda _: b"no zip"), digests=True)
+def test_a_package_that_is_none_is_refused(aoti_scores: Path, tmp_path: Path) -> None:
+    bad = rewrite(aoti_scores, tmp_path / "bad.pt", edit_member(MEMBER, lambda _: b"no zip"), digests=True)
     with pytest.raises(UnavailableError, match=f"libtorch cannot load {MEMBER}"):
         kit.load(bad, engine="aoti")
 
@@ -260,13 +249,13 @@ def test_a_package_that_is_none_is_refused(path: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_program_for_another_host_is_not_taken(
-    field: str, value: str, message: str, path: Path, tmp_path: Path
+    field: str, value: str, message: str, aoti_scores: Path, tmp_path: Path
 ) -> None:
     def edit(manifest: dict[str, Any]) -> None:
         (program,) = [one for one in manifest["programs"] if one["engine"] == "aoti"]
         program[field] = value
 
-    other = rewrite(path, tmp_path / "other.pt", edit_manifest(edit))
+    other = rewrite(aoti_scores, tmp_path / "other.pt", edit_manifest(edit))
     with pytest.raises(UnavailableError, match=message):
         kit.load(other, engine="aoti")
     assert kit.load(other).engine == "torchscript"
@@ -310,99 +299,3 @@ def test_inputs_with_gaps_are_a_fault_of_the_caller() -> None:
 
 
 # Other weights
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    return tmp_path / "weights.safetensors"
-
-
-def test_weights_are_replaced(model: kit.Model, cases: Cases, weights: Path) -> None:
-    safetensors.torch.save_file({**weights_of(1), **cases_of(1)}, weights)
-    model.update_weights(weights)
-    assert model.warnings == []
-    eager = Scores(1).eval()
-    for (x, index), before in cases:
-        with torch.no_grad():
-            agree(model.predict([x, index]), list(eager(x, index)))
-        assert not torch.allclose(model.predict([x, index])[0], before[0])
-    safetensors.torch.save_file(weights_of(0), weights)
-    model.update_weights(weights)
-    for inputs, outputs in cases:
-        agree(model.predict(inputs), outputs)
-
-
-def test_weights_without_cases_are_a_warning(model: kit.Model, weights: Path) -> None:
-    safetensors.torch.save_file(weights_of(1), weights)
-    model.update_weights(weights)
-    (warning,) = model.warnings
-    assert "not verified" in warning
-    assert str(weights) in warning
-
-
-def test_weights_that_differ_from_their_cases_are_put_back(
-    model: kit.Model, cases: Cases, weights: Path
-) -> None:
-    safetensors.torch.save_file({**weights_of(1), **cases_of(2)}, weights)
-    with pytest.raises(ParityError, match=r"case 0, output 'scores': .*the weights before are in use again"):
-        model.update_weights(weights)
-    for inputs, outputs in cases:
-        agree(model.predict(inputs), outputs)
-
-
-WRONG: dict[str, tuple[dict[str, Tensor | None], str]] = {
-    "unknown": ({"tail.weight": torch.zeros(1)}, "no weight 'tail.weight'"),
-    "missing": ({"offset": None}, "'offset' is missing"),
-    "shape": ({"offset": torch.zeros(4)}, r"'offset': wanted float32\[3\], came float32\[4\]"),
-    "dtype": ({"offset": torch.zeros(3).double()}, r"'offset': wanted float32\[3\], came float64\[3\]"),
-    "two of one": ({"head.weight": torch.zeros(11, 4)}, "'head.weight' and 'words.weight' are one tensor"),
-    "half a case": ({"cases/0.inputs.x": torch.zeros(2, 4)}, "there is no 'cases/0.inputs.index'"),
-    "no case": ({"cases/7.inputs.x": torch.zeros(2, 4)}, "'cases/7.inputs.x' is no input or output"),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_weights_that_do_not_fit_change_nothing(
-    what: str, model: kit.Model, cases: Cases, weights: Path
-) -> None:
-    change, message = WRONG[what]
-    wrong = {**weights_of(1), **change}
-    safetensors.torch.save_file({name: t for name, t in wrong.items() if t is not None}, weights)
-    with pytest.raises(InputError, match=message) as caught:
-        model.update_weights(weights)
-    assert str(weights) in str(caught.value)
-    agree(model.predict(cases[0][0]), cases[0][1])
-
-
-def test_files_that_are_no_weights(model: kit.Model, weights: Path) -> None:
-    with pytest.raises(InputError, match="cannot be opened"):
-        model.update_weights(weights)
-    weights.write_text("no tensors")
-    with pytest.raises(InputError, match="not a safetensors file"):
-        model.update_weights(weights)
-
-
-def test_weights_of_torchscript_stay(path: Path, weights: Path) -> None:
-    safetensors.torch.save_file(weights_of(1), weights)
-    with pytest.raises(UnavailableError, match="only the weights of aoti programs"):
-        kit.load(path, engine="torchscript").update_weights(weights)
-
-
-def test_calls_meanwhile_see_the_old_weights_or_the_new(
-    model: kit.Model, cases: Cases, weights: Path, tmp_path: Path
-) -> None:
-    others = tmp_path / "others.safetensors"
-    safetensors.torch.save_file({**weights_of(1), **cases_of(2)}, weights)  # which do not agree
-    safetensors.torch.save_file({**weights_of(0), **cases_of(0)}, others)
-    inputs, outputs = cases[0]
-
-    def predict(_: int) -> None:
-        agree(model.predict(inputs), outputs)
-
-    with ThreadPoolExecutor(4) as pool:
-        done = pool.map(predict, range(400))
-        for _ in range(5):
-            with pytest.raises(ParityError):
-                model.update_weights(weights)
-            model.update_weights(others)
-        list(done)

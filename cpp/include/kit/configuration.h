@@ -26,8 +26,8 @@ struct Configuration {
   std::optional<bool> freeze =
       std::nullopt;  ///< whether weights become constants and are folded; false by default
   /// Whether cuDNN may round the float32 inputs of convolutions and recurrent layers to the ten bits of TF32,
-  /// in TorchScript and aoti programs on CUDA. That is faster, and torch's default; here it is off by
-  /// default, so that a GPU computes what the model gave on a CPU.
+  /// in TorchScript and aoti programs on CUDA. Torch's default is that it may, for speed; here it is off, so
+  /// that a GPU computes what the model gave on a CPU.
   std::optional<bool> tf32 = std::nullopt;
   /// Within an operation, 1 or more; as the process has by default. A native program divides the rows of
   /// large calls among so many, where they do not depend on one another; 1 by default.

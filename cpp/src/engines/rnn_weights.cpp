@@ -1,7 +1,6 @@
 #include "engines/rnn_weights.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inliner.h>
+#include <torch/csrc/jit/runtime/graph_iterator.h>
 
 namespace kit {
 namespace {
@@ -84,13 +84,6 @@ std::optional<RnnWeights> weights_of(const jit::Node& node, const jit::Value* se
   return result;
 }
 
-void visit(jit::Block* block, const std::function<void(const jit::Node&)>& visitor) {
-  for (const jit::Node* node : block->nodes()) {
-    visitor(*node);
-    for (const jit::Block* inner : node->blocks()) visit(const_cast<jit::Block*>(inner), visitor);
-  }
-}
-
 /// Whether cuDNN computes with them, which wants one dtype, and no weight in two places.
 bool fits_cudnn(const std::vector<at::Tensor>& weights) {
   const at::Tensor& first = weights.front();
@@ -110,12 +103,12 @@ bool fits_cudnn(const std::vector<at::Tensor>& weights) {
 std::vector<RnnWeights> rnn_weights(const jit::Module& module) {
   std::vector<RnnWeights> found;
   for (const jit::Method& method : module.get_methods()) {
-    const auto graph = jit::toGraphFunction(method.function()).graph()->copy();
+    auto graph = jit::toGraphFunction(method.function()).graph()->copy();
     jit::Inline(*graph);
-    visit(graph->block(), [&](const jit::Node& node) {
-      if (auto one = weights_of(node, graph->inputs().front(), module._ivalue()))
+    jit::DepthFirstGraphNodeIterator nodes(graph);
+    while (const jit::Node* node = nodes.next())
+      if (auto one = weights_of(*node, graph->inputs().front(), module._ivalue()))
         found.push_back(std::move(*one));
-    });
   }
   return found;
 }

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 import kit
+from kit.compiling import default_targets
 from tests.bench import works
 from tests.bench.gpu import mlp, models, results
-from tests.bench.gpu.contest import Call, Contestant, Timer, measure
+from tests.bench.gpu.contest import Call, Contestant, Timer, check_same, measure
 from tests.bench.gpu.kernels import way
 from tests.bench.gpu.results import Method
 from tests.bench.gpu.samples import ratios
@@ -68,17 +69,13 @@ def run(
     recipe, given = _subject(name, sizes, batches, device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.pt")
-        kit.export(recipe, path=path, programs=("torchscript", "aoti"), targets=(_target(device),))
+        kit.export(
+            recipe, path=path, programs=("torchscript", "aoti"), targets=default_targets("aoti", str(device))
+        )
         load = partial(kit.load, path, device=str(device))
         aoti, torchscript = load(engine="aoti"), load(engine="torchscript")
         for what, inputs in given.items():
             yield _measured(f"{name}, {what}", aoti, torchscript, inputs, timer, how)
-
-
-def _target(device: torch.device) -> str:
-    if device.type == "cpu":
-        return "x86-64-v2"
-    return "cuda:sm_{}{}".format(*torch.cuda.get_device_capability(device))
 
 
 def _measured(
@@ -94,15 +91,10 @@ def _measured(
     fused = contestant("kit, torchscript", torchscript, words(torchscript.configuration))
     for run in range(3):  # the first is not compiled yet, and the second compiles
         for one, other in zip(aoti.predict(list(inputs)), torchscript.predict(list(inputs)), strict=True):
-            _check_same(f"{title}, run {run + 1}", one, other)
+            what = f"{title}, run {run + 1}: aoti does not compute what TorchScript does"
+            check_same(what, one, other, TOLERANCE)
     measure([fused, compiled], timer, how.rounds, how.calls, WARM_UP)
     device = inputs[0].device
     return results.Compiled(
         title, way(fused, device), way(compiled, device), ratios(fused.seconds, compiled.seconds)
     )
-
-
-def _check_same(what: str, actual: Tensor, expected: Tensor) -> None:
-    difference = float((actual - expected).abs().max())
-    if not difference <= TOLERANCE:  # a NaN is no small difference either
-        raise kit.ParityError(f"{what}: aoti does not compute what TorchScript does: up to {difference:g}")

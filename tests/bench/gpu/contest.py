@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
+import kit
+
 Call = Callable[[], object]
 Timer = Callable[[Call, int], float]  # seconds for a call, as the mean of that many
 
@@ -17,6 +21,13 @@ class Contestant:
     call: Call
     configuration: str
     seconds: list[float] = field(default_factory=list)
+
+
+def check_same(what: str, actual: Tensor, expected: Tensor, most: float) -> None:
+    """Raises ParityError that begins with `what` if they differ by more than that: it is no contest then."""
+    difference = float((actual - expected).abs().max())
+    if not difference <= most:  # a NaN is no small difference either
+        raise kit.ParityError(f"{what}: up to {difference:g}")
 
 
 def measure(contestants: Sequence[Contestant], timer: Timer, rounds: int, calls: int, warm_up: int) -> None:

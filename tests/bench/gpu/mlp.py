@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from examples.mlp.recipe import Mlp as Module
@@ -12,13 +11,14 @@ from torch import Tensor
 
 import kit
 from tests.bench.gpu import results
-from tests.bench.gpu.contest import Contestant, Timer, measure
+from tests.bench.gpu.contest import Contestant, Timer, check_same, measure
 from tests.bench.gpu.kernels import way
 from tests.bench.gpu.results import Method
 from tests.bench.gpu.samples import ratios
 from tests.bench.gpu.words import words
 
 WARM_UP = 50
+TOLERANCE = 1e-4
 
 
 def recipe() -> kit.Recipe:
@@ -79,7 +79,10 @@ def run(archive: Path, batch: int, device: torch.device, timer: Timer, how: Meth
         contestants.append(graph)
     expected = torchscript()
     for one in contestants:
-        _check_same(one.name, one.call(), expected)
+        actual = one.call()
+        assert isinstance(actual, Tensor)
+        what = f"{one.name} does not compute what TorchScript in Python does"
+        check_same(what, actual, expected, TOLERANCE)
     measure(contestants, timer, how.rounds, how.calls, WARM_UP)
     return results.Mlp(
         batch,
@@ -88,11 +91,3 @@ def run(archive: Path, batch: int, device: torch.device, timer: Timer, how: Meth
         graph=way(graph, device) if graph is not None else None,
         speedup=ratios(in_python.seconds, graph.seconds) if graph is not None else None,
     )
-
-
-def _check_same(name: str, actual: Any, expected: Tensor) -> None:
-    difference = float((actual - expected).abs().max())
-    if not difference <= 1e-4:  # a NaN is no small difference either
-        raise kit.ParityError(
-            f"{name} does not compute what TorchScript in Python does: up to {difference:g}"
-        )
