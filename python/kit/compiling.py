@@ -171,7 +171,7 @@ class _Storages:
     def cut(self, package: bytes, step: int) -> tuple[bytes, tuple[ConstantInfo, ...]]:
         """A package without the constants that are here already, and these with where they belong in it.
 
-        step: the alignment of constants in its shared object.
+        step: the alignment of constants in it.
         """
         held = {**self._members, CONSTANTS: bytes(self.blob)}
         places = list(self._known.values())

@@ -94,7 +94,8 @@ class Aoti final : public Program {
  public:
   Aoti(const Archive& archive, const ProgramMethod& method, at::Device device,
        const Configuration& configuration)
-      : device_(device),
+      : archive_(archive),
+        device_(device),
         tf32_(configuration.tf32.value_or(false)),
         threads_(configuration.threads),
         package_(load_package(archive, method, device)) {}
@@ -174,6 +175,7 @@ class Aoti final : public Program {
     return tensor;
   }
 
+  Archive archive_;  ///< whose memory the weights are in
   at::Device device_;
   bool tf32_;
   std::optional<int> threads_;

@@ -4,10 +4,10 @@
 
 #include <fstream>
 #include <stdexcept>
-#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "engines/aoti_constants.h"
 #include "engines/package_folder.h"
 #include "engines/torch_call.h"
 
@@ -24,16 +24,21 @@ AotiPackage::Metadata read_metadata(const std::string& path) {
 
 }  // namespace
 
-AotiPackage::AotiPackage(ByteReader::Pieces package, const std::string& contents, at::Device device,
+AotiPackage::AotiPackage(const ByteReader::Pieces& package, const std::string& contents, at::Device device,
                          std::size_t calls) {
   const std::string kind = c10::DeviceTypeName(device.type(), /*lower_case=*/true);
   const auto& runners = torch::inductor::getAOTIModelRunnerRegistry();
   const auto make = runners.find(kind);
   if (make == runners.end()) throw std::runtime_error("it has nothing that runs packages on " + kind);
-  const PackageFolder folder(std::move(package), contents);
+  const PackageFolder folder(package, contents, weights_record);
   const std::string path = folder.path() + stem;
   metadata_ = read_metadata(path + "_metadata.json");
   runner_ = make->second(path + ".so", calls, device.str(), folder.path(), /*run_single_threaded=*/false);
+  if (const auto table = metadata_.find("kit_constants"); table != metadata_.end()) {
+    constants_ = constants_of(package, table->second, runner_->getConstantNamesToDtypes());
+    runner_->update_constant_buffer(constants_, /*use_inactive=*/false, /*validate_full_updates=*/true,
+                                    /*user_managed=*/true);
+  }
   // It is loaded, and stays so as long as the runner is there.
   if (void* const library = ::dlopen((path + ".so").c_str(), RTLD_LAZY | RTLD_NOLOAD); library != nullptr) {
     take_error_ = reinterpret_cast<const char* (*)()>(::dlsym(library, "kit_take_error"));

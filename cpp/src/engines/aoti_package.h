@@ -22,10 +22,12 @@ class AotiPackage {
   using Runner = torch::inductor::AOTIModelContainerRunner;
   using Metadata = std::unordered_map<std::string, std::string>;
 
-  /// package: its bytes, in pieces, which are all read here. contents: a text that no other package has.
+  /// package: its bytes, in pieces, which must outlive this: weights beside its library stay where they are,
+  /// and all else is read here. contents: a text that no other package has.
   /// calls: how many may run at once. Throws what libtorch throws, and a std::filesystem::filesystem_error if
   /// it cannot be unpacked.
-  AotiPackage(ByteReader::Pieces package, const std::string& contents, at::Device device, std::size_t calls);
+  AotiPackage(const ByteReader::Pieces& package, const std::string& contents, at::Device device,
+              std::size_t calls);
 
   Runner& runner() const noexcept { return *runner_; }
   const Metadata& metadata() const noexcept { return metadata_; }
@@ -35,6 +37,7 @@ class AotiPackage {
 
  private:
   Metadata metadata_;
+  std::unordered_map<std::string, at::Tensor> constants_;  ///< that the runner points to
   const char* (*take_error_)() = nullptr;
   std::unique_ptr<Runner> runner_;
 };

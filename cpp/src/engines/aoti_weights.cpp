@@ -3,7 +3,7 @@
 #include <sstream>
 #include <vector>
 
-#include <ATen/ops/empty_strided.h>
+#include <ATen/ops/clone.h>
 #include <ATen/ops/equal.h>
 
 #include <kit/torch.h>
@@ -36,6 +36,14 @@ std::string own_name(const std::string& name, const std::string& root) {
   return name.starts_with(root) ? name.substr(root.size()) : name;
 }
 
+/// A copy with the same sizes and strides, which begins where its memory does.
+at::Tensor compact(const at::Tensor& constant) {
+  std::int64_t reach = constant.numel() == 0 ? 0 : 1;
+  for (std::int64_t dim = 0; reach > 0 && dim < constant.dim(); ++dim)
+    reach += (constant.size(dim) - 1) * constant.stride(dim);
+  return constant.as_strided({reach}, {1}).clone().as_strided(constant.sizes(), constant.strides(), 0);
+}
+
 /// The weight as a tensor of the constant's layout and device.
 at::Tensor like(const at::Tensor& constant, const at::Tensor& weight, const std::string& name,
                 const std::string& where) {
@@ -43,8 +51,7 @@ at::Tensor like(const at::Tensor& constant, const at::Tensor& weight, const std:
     throw Error(ErrorCode::input, where + ": weight '" + name + "': wanted " + from_torch(constant).str() +
                                       ", came " + from_torch(weight).str() +
                                       "; save the weights of the model that was exported");
-  at::Tensor result = at::empty_strided(constant.sizes(), constant.strides(), constant.options());
-  return result.copy_(weight);
+  return compact(constant).copy_(weight);
 }
 
 }  // namespace
@@ -85,8 +92,11 @@ std::unordered_map<std::string, at::Tensor> new_constants(const AotiPackage& pac
     throw Error(ErrorCode::input, where + ": the model has no weight '" + left.begin()->first +
                                       "'; save the weights of the model that was exported");
   std::unordered_map<std::string, at::Tensor> result;
-  for (const auto& [in_code, name] : package.runner().getConstantNamesToOriginalFQNs())
-    if (const auto found = by_name.find(name); found != by_name.end()) result.emplace(in_code, found->second);
+  for (const auto& [in_code, name] : package.runner().getConstantNamesToOriginalFQNs()) {
+    const auto found = by_name.find(name);
+    // Those that stay are given anew, too: torch copies them to the wrong place where they have an offset.
+    result.emplace(in_code, found != by_name.end() ? found->second : compact(constants.at(name)));
+  }
   return result;
 }
 

@@ -24,6 +24,16 @@ class ByteReader : public caffe2::serialize::ReadAdapterInterface {
 
   std::size_t size() const override { return size_; }
 
+  /// So many bytes where they are; none if they are in several pieces.
+  std::span<const std::byte> in_place(std::uint64_t position, std::size_t count) const {
+    for (const auto& piece : pieces_) {
+      if (position < piece.size())
+        return count <= piece.size() - position ? piece.subspan(position, count) : piece.first(0);
+      position -= piece.size();
+    }
+    return {};
+  }
+
   std::size_t read(std::uint64_t position, void* buffer, std::size_t count,
                    const char* /*what*/) const override {
     std::size_t taken = 0;

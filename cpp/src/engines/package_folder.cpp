@@ -40,12 +40,14 @@ std::shared_ptr<PackageFolder::Place> PackageFolder::place_of(const std::string&
   return place;
 }
 
-PackageFolder::PackageFolder(ByteReader::Pieces package, const std::string& contents)
+PackageFolder::PackageFolder(ByteReader::Pieces package, const std::string& contents,
+                             const std::string& without)
     : place_(place_of(contents)), lock_(place_->mutex) {
   make();
   try {
     caffe2::serialize::PyTorchStreamReader reader(std::make_shared<ByteReader>(std::move(package)));
     for (const std::string& name : reader.getAllRecords()) {
+      if (name == without) continue;
       const auto [data, size] = reader.getRecord(name);
       write(place_->path / fs::path(name).relative_path().lexically_normal(), data.get(), size);
     }

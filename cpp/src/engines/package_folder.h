@@ -17,10 +17,10 @@ namespace kit {
 /// thread, so it is not unloaded before these threads end: from another path each time, it would pile up.
 class PackageFolder {
  public:
-  /// package: its bytes, in pieces. contents: a text that no other package has. Waits until no other thread
-  /// has one of the same. Throws what the reader of packages throws, and a std::filesystem::filesystem_error
-  /// if the folder cannot be written.
-  PackageFolder(ByteReader::Pieces package, const std::string& contents);
+  /// package: its bytes, in pieces. contents: a text that no other package has. without: a record to leave
+  /// out. Waits until no other thread has one of the same. Throws what the reader of packages throws, and a
+  /// std::filesystem::filesystem_error if the folder cannot be written.
+  PackageFolder(ByteReader::Pieces package, const std::string& contents, const std::string& without);
   PackageFolder(const PackageFolder&) = delete;
   PackageFolder& operator=(const PackageFolder&) = delete;
   ~PackageFolder();

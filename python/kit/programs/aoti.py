@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from kit.eager import Eager
 from kit.errors import InternalError, UnavailableError, UsageError
 from kit.programs import build_cache
 from kit.programs.checks import thrown_behind_regions, with_last_error
+from kit.programs.constant_table import ALIGNMENT, KEY, constant_table
 from kit.programs.division import check_divisions, with_flag_of_each_call
 from kit.programs.exported import example_of, exported
 from kit.programs.failures import failure
@@ -40,6 +42,12 @@ WEIGHTS, ROOT = "kit_weights", "kit_root"
 tabs between its names; the other is what these begin with where the model's own do not."""
 
 _FOLDER = "model/data/aotinductor/model/"
+WEIGHTS_FILE = f"{_FOLDER}model.wrapper_weights.blob"
+"""The member of a package that has the weights, if its shared object has not."""
+
+_LARGE_HEADER = 30 + 20
+"""Bytes of a zip archive's header of a member, before its name, which may have 2 GiB and more."""
+_EXTRA_FIELD = struct.Struct("<2sH")  # its kind, for which torch has "FB", too, and how many bytes follow
 _CUDA = re.compile(r"cuda:sm_(\d+)")
 
 
@@ -105,13 +113,20 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
     except Exception:  # what torch cannot save has no digest, but may well be compiled
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
-    return build_cache.cached(f"{ENGINE} 9 {target} {weights} {versions} {digest}", make)
+    where = weights_lie_apart(target)
+    return build_cache.cached(f"{ENGINE} 10 {target} {where} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:
-    """What the weights in a shared object for that target start at multiples of, in bytes: Inductor puts
-    those for a GPU one behind the other (AotCodeCompiler in torch/_inductor/codecache.py)."""
-    return 4 if _CUDA.fullmatch(target) else 64
+    """What the weights in a package for that target start at multiples of, in bytes: Inductor puts those for
+    a GPU one behind the other (AotCodeCompiler in torch/_inductor/codecache.py)."""
+    return 4 if _CUDA.fullmatch(target) else ALIGNMENT
+
+
+def weights_lie_apart(target: str) -> bool:
+    """Whether they are beside the shared object, from where they are mapped and not copied. To a GPU they are
+    copied anyway. Frozen ones are in it: they may have a layout that oneDNN alone knows."""
+    return target in LEVELS
 
 
 def _check_target(target: str) -> None:
@@ -176,39 +191,53 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
     """weights: lines for the metadata; none if they are to be frozen."""
     frozen = weights is None
     device = _CUDA.fullmatch(target)
-    config = {
+    apart = not frozen and weights_lie_apart(target)
+    config: dict[str, Any] = {
         "freezing": frozen,
         "always_keep_tensor_constants": not frozen,
         # What eager rounds to 16 bits between two operations is rounded. For a GPU this changes more.
         "emulate_precision_casts": not device,
+        "aot_inductor.package_constants_in_so": not apart,
     }
     with compiling(target, config) as folder, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if device:
             config["aot_inductor.embed_kernel_binary"] = True
+        if apart:
+            config["aot_inductor.package_constants_on_disk_format"] = "binary_blob"
 
         def change(kernels: str) -> str:
             return thrown_behind_regions(with_flag_of_each_call(kernels, folder))
 
         try:
-            with code_changed(with_last_error, change), toolkit(folder) if device else nullcontext():
+            changed = code_changed(with_last_error, change)
+            with changed as graphs, toolkit(folder) if device else nullcontext():
                 path = torch._inductor.aoti_compile_and_package(
                     program, package_path=str(folder / "model.pt2"), inductor_configs=config
                 )
         except Exception as error:
             raise failure(error, program, ENGINE) from error
         with zipfile.ZipFile(path) as package:
-            return _canonical(package, weights)
+            return _canonical(package, weights, graphs[-1] if apart else None)
 
 
-def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
-    """What the loader needs of a package, under names of ours, without times."""
+def _canonical(package: zipfile.ZipFile, weights: list[str] | None, graph: Any) -> bytes:
+    """What the loader needs of a package, under names of ours, without times.
+
+    graph: of a package whose weights are not in its shared object; else None.
+    """
     names = package.namelist()
     (library,) = (name for name in names if name.endswith(".so"))
     stem = library.removesuffix(".so")
     metadata = json.loads(package.read(f"{stem}_metadata.json"))
     if weights is not None:
         metadata.update({WEIGHTS: "\n".join(weights), ROOT: "model."})
+    apart = {}
+    if graph is not None:
+        blob = package.read(f"{stem}_weights.blob")
+        metadata[KEY] = constant_table(graph, blob)
+        if blob:  # torch's loader cannot map an empty one
+            apart[WEIGHTS_FILE] = blob
     root = names[0].partition("/")[0]
     members = {
         # The loader finds the metadata beside a source, which need not be there if there is a library.
@@ -218,7 +247,7 @@ def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
     }
     for name in sorted(names):
         # Such as what to call for operations without a C interface.
-        if "/data/" in name and not name.endswith((".cpp", ".so", "_metadata.json")):
+        if "/data/" in name and not name.endswith((".cpp", ".so", "_metadata.json", "_weights.blob")):
             members[_renamed(name, root, stem)] = package.read(name)
     for name in ("archive_format", "archive_version", "byteorder", ".data/version"):
         members[f"model/{name}"] = package.read(f"{root}/{name}")
@@ -226,7 +255,19 @@ def _canonical(package: zipfile.ZipFile, weights: list[str] | None) -> bytes:
     with zipfile.ZipFile(result, "w") as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name), content)
+        for name, content in apart.items():
+            info = zipfile.ZipInfo(name)
+            info.extra = _padding(result.tell() + _LARGE_HEADER + len(name))
+            with archive.open(info, "w", force_zip64=True) as member:
+                member.write(content)
     return result.getvalue()
+
+
+def _padding(start: int) -> bytes:
+    """An extra field for the header of a member that would start there, so that it starts at a multiple of 64
+    instead."""
+    length = -(start + _EXTRA_FIELD.size) % ALIGNMENT
+    return _EXTRA_FIELD.pack(b"FB", length) + bytes(length)
 
 
 def _renamed(name: str, root: str, stem: str) -> str:

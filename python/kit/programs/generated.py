@@ -158,11 +158,12 @@ def _constants(graph: Any, wrapper: str) -> list[Constant]:
         known = graph.allocated_constant_name.get(name, name)
         tensor = graph.get_original_value_of_constant(name).detach()
         read = len(re.findall(rf"\b{re.escape(name)}\b(?!\")", wrapper)) > 1
-        constants.append(Constant(known, _bytes(tensor) if read else None, tensor.storage_offset()))
+        constants.append(Constant(known, storage_bytes(tensor) if read else None, tensor.storage_offset()))
     return constants
 
 
-def _bytes(tensor: Tensor) -> bytes:
+def storage_bytes(tensor: Tensor) -> bytes:
+    """The whole storage that a tensor is a view of."""
     storage = tensor.cpu().untyped_storage()
     return bytes(torch.tensor([], dtype=torch.uint8).set_(storage).numpy().tobytes())
 

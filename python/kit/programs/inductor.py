@@ -110,20 +110,22 @@ def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
 
 
 @contextmanager
-def code_changed(wrapper: Callable[[str], str], kernels: Callable[[str], str]) -> Iterator[None]:
+def code_changed(wrapper: Callable[[str], str], kernels: Callable[[str], str]) -> Iterator[list[Any]]:
     """Let Inductor compile what these make of the code that it has written: of what calls the kernels, and of
-    those for a CPU."""
+    those for a CPU. The graphs that the code is of are added to the list."""
     from torch._inductor.codecache import AotCodeCompiler
 
     compile_code = AotCodeCompiler.compile
+    graphs: list[Any] = []
 
     def compile_changed(
         _cls: Any, graph: Any, wrapping: str, computing: str, /, *args: Any, **kwargs: Any
     ) -> Any:
+        graphs.append(graph)
         return compile_code(graph, wrapper(wrapping), kernels(computing), *args, **kwargs)
 
     with replaced(AotCodeCompiler, "compile", classmethod(compile_changed)):
-        yield
+        yield graphs
 
 
 RUNTIME = "-l:libstdc++.so.6"

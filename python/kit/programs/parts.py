@@ -1,7 +1,8 @@
 """Parts of an aoti package that other members of the archive hold too: weights, which are kept once.
 
-A package has its weights in its shared object, byte by byte as the TorchScript program has them in its
-storages. They are cut out when the archive is written, and put back when the package is loaded or extracted.
+A package has its weights in its shared object, or in a member of their own, byte by byte as the TorchScript
+program has them in its storages. They are cut out when the archive is written, and put back when the package
+is loaded or extracted.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip archive: lengths of the name
 
 
 def find_parts(package: bytes, known: Sequence[memoryview], step: int) -> Iterator[tuple[int, int]]:
-    """Where in the shared object of a package there are known bytes, in order, and the index of these.
+    """Where among the weights of a package there are known bytes, in order, and the index of these.
 
-    step: the alignment of weights in the shared object, in bytes.
+    step: the alignment of weights, in bytes.
     """
     heads: dict[bytes, list[tuple[int, memoryview]]] = defaultdict(list)
     for index, data in sorted(enumerate(known), key=lambda one: -len(one[1])):
         if len(data) >= LEAST:
             heads[bytes(data[:_HEAD])].append((index, data))
     view = memoryview(package)
-    at, end = _library(package)
+    at, end = _weights(package)
     while heads and at < end:
         candidates = heads.get(bytes(view[at : at + _HEAD]), ())
         found = next((one for one in candidates if view[at : at + len(one[1])] == one[1]), None)
@@ -40,10 +41,12 @@ def find_parts(package: bytes, known: Sequence[memoryview], step: int) -> Iterat
         at += -(-len(found[1]) // step) * step
 
 
-def _library(package: bytes) -> tuple[int, int]:
-    """Where the shared object begins and ends in the package, which holds it as it is."""
+def _weights(package: bytes) -> tuple[int, int]:
+    """Where the member with the weights begins and ends in the package, which holds it as it is."""
     with zipfile.ZipFile(BytesIO(package)) as archive:
-        (info,) = (one for one in archive.infolist() if one.filename.endswith(".so"))
+        members = archive.infolist()
+    found = [one for ending in (".blob", ".so") for one in members if one.filename.endswith(ending)]
+    info = found[0]
     name, extra = _LOCAL_HEADER.unpack_from(package, info.header_offset)
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
     return start, start + info.file_size
