@@ -22,6 +22,7 @@ from kit.manifest import Manifest
 from kit.method import FORWARD, Method
 from kit.precision import precision
 from kit.predictor import run_predictor
+from kit.programs import aoti
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.programs.torchscript import ENGINE as TORCHSCRIPT
 from kit.recipe import Recipe, run_recipe
@@ -146,7 +147,7 @@ def _models(
     taken = (best.engine, best.target)
     others = []
     for one in native.programs(archive._native):
-        fits = one.target.startswith("cuda") == (device != "cpu") or one.engine == TORCHSCRIPT
+        fits = one.engine == TORCHSCRIPT or (aoti.device_for(one.target, device) or "cpu") == device
         if (one.engine, one.target) != taken and not one.obstacle and fits:
             own = configuration if one.engine == TORCHSCRIPT else Configuration(tf32=configuration.tf32)
             others.append(Model(archive, one.engine, device, method, own, target=one.target))

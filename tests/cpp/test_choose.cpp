@@ -60,6 +60,20 @@ TEST(Choose, TakesWhatTheDeviceNeeds) {
                 "aoti: made for cuda:sm_90, and this host has no CUDA device 1"});
 }
 
+TEST(Choose, KnowsEveryDeviceOfTheHost) {
+  const Host two{Isa::x86_64_v3, "2.13.0", [](int index) {
+                   return index == 0 ? "cuda:sm_80" : index == 1 ? "cuda:sm_90" : "";
+                 }};
+  const ProgramInfo newer{"aoti", "cuda:sm_90", "2.13.0"};
+  EXPECT_EQ(two.obstacle(newer), "");
+  EXPECT_EQ(two.obstacle(newer, 1), "");
+  EXPECT_EQ(two.obstacle(newer, 0), "made for cuda:sm_90, and the CUDA device 0 is cuda:sm_80");
+  EXPECT_EQ(two.obstacle({"aoti", "cuda:sm_70", "2.13.0"}),
+            "made for cuda:sm_70, and the CUDA devices here are cuda:sm_80, cuda:sm_90");
+  EXPECT_EQ(Host({Isa::x86_64_v3, "2.13.0"}).obstacle(newer),
+            "made for cuda:sm_90, and this host has no CUDA device");
+}
+
 TEST(Choose, TakesTorchScriptAndSaysWhyNotTheOthers) {
   expect_taken(
       choose(with_programs({"torchscript any", "native x86-64-v4"}), {}, host), Engine::torchscript, "any",

@@ -20,8 +20,8 @@ struct ProgramStatus {
   std::uint64_t constants = 0;  ///< bytes of its constants, which programs may share
 };
 
-/// The programs of the archive, in the order of the manifest; none is loaded. A program for CUDA is looked at
-/// for the first CUDA device. Throws a usage error if KIT_ISA is wrong.
+/// The programs of the archive, in the order of the manifest; none is loaded. A program for CUDA can be run
+/// if any CUDA device here is what it was compiled for. Throws a usage error if KIT_ISA is wrong.
 std::vector<ProgramStatus> programs(const Archive& archive);
 
 /// Why this host cannot run such a program, in a few words; empty if it can. Throws as `programs` does.
@@ -33,8 +33,7 @@ bool is_verified(const Archive& archive, const ProgramInfo& program, const std::
 
 /// Notes for this user of this host that the method of the program reproduced its golden cases: an empty
 /// file, named by the digests of the program and of the cases, in $XDG_STATE_HOME/kit/verified or, if that is
-/// not set,
-/// ~/.local/state/kit/verified. Returns why this cannot be noted, or nothing if it is.
+/// not set, ~/.local/state/kit/verified. Returns why this cannot be noted, or nothing if it is.
 std::optional<std::string> record_verified(const Archive& archive, const ProgramInfo& program,
                                            const std::string& method);
 

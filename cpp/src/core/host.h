@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <kit/manifest.h>
@@ -20,8 +21,11 @@ struct Host {
   static Host here();
 
   /// Why the program cannot run on this host, in a few words without its engine; empty if it can, on a device
-  /// of the kind that it was made for. `device` is the index of the CUDA device.
-  std::string obstacle(const ProgramInfo& program, int device = 0) const;
+  /// of the kind that it was made for. `device` is the index of the CUDA device; without one, any will do.
+  std::string obstacle(const ProgramInfo& program, std::optional<int> device = {}) const;
+
+ private:
+  std::string gpu_obstacle(const std::string& target, std::optional<int> device) const;
 };
 
 /// Whether the program was compiled for CUDA devices.
