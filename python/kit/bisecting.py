@@ -60,7 +60,7 @@ class GroupCheck:
         place = "" if self.depth == 0 else f", in a fallback of depth {self.depth}"
         one = self.difference
         apart = "bit-equal" if one.bit_equal else f"{one.max_abs:.3g}"
-        verdict = apart if one.within else f"DIFFERS by {apart}"
+        verdict = apart if one.within else f"DIFFERS: {one.reason}; finite ones by {apart}"
         return f"{self.name} ({kind}{place}): {names}: {verdict}"
 
 
@@ -116,7 +116,8 @@ class Bisection:
             return "\n".join(
                 [*head, "", f"fused and unfused agree; largest difference: {_largest(self.difference)}"]
             )
-        lines = [*head, "", f"{self.place}: DIFFERS by {_largest(self.difference)}"]
+        one = self.difference
+        lines = [*head, "", f"{self.place}: DIFFERS: {one.reason}; finite ones by {_largest(one)}"]
         if self.groups:
             lines += ["", "groups, each by itself on what it gets in this case:"]
             lines += [f"  {index}  {group}" for index, group in enumerate(self.groups)]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 PAGE = """\
 # Fused outputs differ
 
-`{path}`: {place}: the outputs with fusion differ from those without, by {difference:.3g}.
+`{path}`: {place}: the outputs with fusion differ from those without:
+{reason}; finite ones by {difference:.3g} at most.
 
 The cause is group {group} ({name}), operation {operation}.
 
@@ -111,6 +112,7 @@ def _page(report: Bisection) -> str:
     return PAGE.format(
         path=os.path.basename(report.path),
         place=report.place,
+        reason=report.difference.reason,
         difference=report.difference.max_abs,
         group=report.group,
         name=report.groups[report.group].name,

@@ -63,6 +63,12 @@ def run_repro(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+def test_fused_code_is_verified_although_the_first_call_has_none(models: Path) -> None:
+    path = models / "chain.pt"
+    assert kit.verify(path, configuration=kit.Configuration(fusion=False)).max_abs == 0
+    assert 0 < kit.verify(path, configuration=kit.Configuration(fusion=True)).max_abs < 1e-6
+
+
 def test_the_culprit_is_found_and_shown_alone(models: Path, folder: Path) -> None:
     found = bisect_fusion(models / "chain.pt", folder / "out", **EXACT)
     assert (found.differs, found.case, found.run, found.output) == (True, 0, 2, "output")

@@ -29,6 +29,21 @@ const OutputResult* Report::first_failure() const noexcept {
   return found == results.end() ? nullptr : &*found;
 }
 
+namespace {
+
+/// How often a case is replayed: fused code is compiled while it runs, so the first call shows nothing of it,
+/// and the next may be of code that is replaced once more.
+int runs_of(const Model& model) { return model.configuration().fusion.value_or(false) ? 3 : 1; }
+
+/// Whether the first says more against the program than the second.
+bool is_worse(const Difference& one, const Difference& other) {
+  if (one.within != other.within) return !one.within;
+  if (one.bit_equal != other.bit_equal) return !one.bit_equal;
+  return one.max_abs > other.max_abs;
+}
+
+}  // namespace
+
 Report verify(const Model& model, const Archive& archive) {
   const std::vector<Case> cases = archive.cases(model.method());
   const Method& method = archive.manifest()->method(model.method());
@@ -38,15 +53,22 @@ Report verify(const Model& model, const Archive& archive) {
   report.method = method.name;
   report.cases = static_cast<std::int64_t>(cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    if (method.seed) model.seed(static_cast<std::uint64_t>(*method.seed));
-    const std::vector<Tensor> outputs = model.predict(cases[i].inputs);
-    if (outputs.size() != specs.size())
-      throw Error(ErrorCode::parity, archive.path() + ": the program gave " + std::to_string(outputs.size()) +
-                                         " outputs where the manifest names " + std::to_string(specs.size()) +
-                                         "; export the model again");
-    for (std::size_t j = 0; j < specs.size(); ++j)
-      report.results.push_back({static_cast<std::int64_t>(i), specs[j].name,
-                                compare(outputs[j], cases[i].outputs[j], method.tolerances)});
+    const std::size_t first = report.results.size();
+    for (int run = 0; run < runs_of(model); ++run) {
+      if (method.seed) model.seed(static_cast<std::uint64_t>(*method.seed));
+      const std::vector<Tensor> outputs = model.predict(cases[i].inputs);
+      if (outputs.size() != specs.size())
+        throw Error(ErrorCode::parity, archive.path() + ": the program gave " +
+                                           std::to_string(outputs.size()) +
+                                           " outputs where the manifest names " +
+                                           std::to_string(specs.size()) + "; export the model again");
+      for (std::size_t j = 0; j < specs.size(); ++j) {
+        const Difference found = compare(outputs[j], cases[i].outputs[j], method.tolerances);
+        if (run == 0) report.results.push_back({static_cast<std::int64_t>(i), specs[j].name, found});
+        Difference& worst = report.results[first + j].difference;
+        if (is_worse(found, worst)) worst = found;
+      }
+    }
   }
   return report;
 }
