@@ -14,7 +14,7 @@ from kit.errors import TraceError, UsageError
 from kit.manifest import ALIGNMENT, ConstantInfo, ProgramInfo, ProgramMethod
 from kit.programs import aoti, native
 from kit.programs.inductor import LEVELS
-from kit.programs.parts import find_parts, without
+from kit.programs.parts import find_parts, listed_parts, without
 from kit.prove import Prepared
 
 FOLDER = "extra/kit/programs"
@@ -169,10 +169,16 @@ class _Storages:
         }
 
     def cut(self, package: bytes, step: int) -> tuple[bytes, tuple[ConstantInfo, ...]]:
-        """A package without the constants that are here already, and these with where they belong in it.
+        """A package without constants that are elsewhere, and these with where they belong in it: those that
+        are here already, and if the package says where its constants are all of them.
 
         step: the alignment of constants in it.
         """
+        listed = listed_parts(package)
+        if listed is not None:
+            view = memoryview(package)
+            constants = [replace(self.place(bytes(view[at : at + size])), at=at) for at, size in listed]
+            return without(package, listed), tuple(constants)
         held = {**self._members, CONSTANTS: bytes(self.blob)}
         places = list(self._known.values())
         known = [memoryview(held[one.member])[one.offset : one.offset + one.size] for one in places]

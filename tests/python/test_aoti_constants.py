@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.errors import InternalError, UnavailableError
+from kit.errors import InputError, InternalError, UnavailableError
 from kit.programs import aoti
 from kit.programs.constant_table import constant_table
 from tests import aoti_archive
@@ -174,3 +174,94 @@ def test_weights_are_not_copied(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LOADED, str(small), str(large)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 8 * 1024  # kB, of weights of 32 MiB
+
+
+REPEATED = """
+import re, sys, kit
+def anonymous():
+    return int(re.search(r"^RssAnon:\\s+(\\d+) kB", open("/proc/self/status").read(), re.MULTILINE)[1])
+archive = kit.inspect(sys.argv[1])
+def load():
+    kit.load(archive, engine="aoti")
+for _ in range(5):
+    load()
+before = anonymous()
+for _ in range(200):
+    load()
+print(anonymous() - before)
+"""
+
+
+class Many(nn.Module):
+    """Weights that are in the package, which are copied, and what torch keeps of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small = nn.ParameterList(torch.randn(250) for _ in range(60))
+        self.odd = nn.Parameter(torch.randn(1025))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.stack(list(self.small)).mean() + self.odd.mean()
+
+
+def test_loading_again_and_again_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "many.pt"
+    kit.export(Many(), torch.randn(8), path, ("torchscript", "aoti"), targets=(TARGET,))
+    command = [sys.executable, "-c", REPEATED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 4 * 1024  # kB, for 200 times 60 weights of 1 kB
+
+
+def test_weights_that_only_compiled_programs_have_are_shared(tmp_path: Path) -> None:
+    """torch.export cuts a part out of its storage, which the TorchScript program has whole."""
+
+    class Part(nn.Module):
+        part: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("part", torch.randn(40, 40)[:, 1::2])
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.part
+
+    path = tmp_path / "part.pt"
+    kit.export(Part(), torch.randn(2, 40), path, ("torchscript", "aoti"), targets=(TARGET, "x86-64-v3"))
+    manifest = kit.inspect(path).manifest
+    assert manifest is not None
+    (one,), (other,) = (program.methods["forward"].constants for program in manifest.programs[1:])
+    assert one.member == other.member == "extra/kit/programs/constants.bin"
+    assert one.offset == other.offset
+    x = torch.randn(2, 40)
+    torch.testing.assert_close(kit.load(path, engine="aoti")(x), kit.load(path, engine="torchscript")(x))
+
+
+class Scaled(nn.Module):
+    """A weight of one element, of which Inductor would take the value into the code."""
+
+    rows: Tensor
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+        self.short = nn.Parameter(torch.tensor([scale]).half())
+        self.register_buffer("rows", torch.full((1, 3), scale).expand(4, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale.exp() * x + self.short.float() + self.rows
+
+
+def test_weights_of_one_element_are_replaced(tmp_path: Path) -> None:
+    path, x = tmp_path / "scaled.pt", torch.randn(4, 3)
+    kit.export(Scaled(2.0), x, path, ("torchscript", "aoti"), targets=(TARGET,))
+    model = kit.load(path, engine="aoti")
+    torch.testing.assert_close(model(x), Scaled(2.0)(x).detach())
+    state = {name: tensor.contiguous() for name, tensor in Scaled(3.0).state_dict().items()}
+    safetensors.torch.save_file(state, tmp_path / "weights.safetensors")
+    model.update_weights(tmp_path / "weights.safetensors")
+    torch.testing.assert_close(model(x), Scaled(3.0)(x).detach())
+    state["rows"][1] = 7
+    safetensors.torch.save_file(state, tmp_path / "weights.safetensors")
+    with pytest.raises(InputError, match="weight 'rows' has elements that differ, which are one in"):
+        model.update_weights(tmp_path / "weights.safetensors")
+    torch.testing.assert_close(model(x), Scaled(3.0)(x).detach())

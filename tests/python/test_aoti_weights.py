@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,6 +54,47 @@ def test_weights_without_cases_are_a_warning(model: kit.Model, weights: Path) ->
     (warning,) = model.warnings
     assert "not verified" in warning
     assert str(weights) in warning
+
+
+def test_the_warning_is_of_the_weights_in_use(model: kit.Model, weights: Path) -> None:
+    for _ in range(2):
+        safetensors.torch.save_file(weights_of(1), weights)
+        model.update_weights(weights)
+        assert len(model.warnings) == 1
+    safetensors.torch.save_file({**weights_of(1), **cases_of(1)}, weights)
+    model.update_weights(weights)
+    assert model.warnings == []
+
+
+def test_a_case_that_does_not_fit_is_named(model: kit.Model, weights: Path) -> None:
+    cases = {**cases_of(1), "cases/1.inputs.x": torch.zeros(1, 5)}
+    safetensors.torch.save_file({**weights_of(1), **cases}, weights)
+    with pytest.raises(InputError, match=r"weights\.safetensors: case 1: input 'x': wanted"):
+        model.update_weights(weights)
+
+
+def test_calls_that_never_pause_let_weights_be_replaced(
+    model: kit.Model, cases: Cases, weights: Path
+) -> None:
+    safetensors.torch.save_file(weights_of(1), weights)
+    inputs, done = cases[-1][0], threading.Event()
+
+    def predict() -> None:
+        while not done.is_set():
+            model.predict(inputs)
+
+    def replace() -> None:
+        for _ in range(20):
+            model.update_weights(weights)
+
+    with ThreadPoolExecutor(5) as pool:
+        callers = [pool.submit(predict) for _ in range(4)]
+        try:
+            pool.submit(replace).result(timeout=60)
+        finally:
+            done.set()
+        for caller in callers:
+            caller.result()
 
 
 def test_weights_that_differ_from_their_cases_are_put_back(

@@ -111,7 +111,9 @@ class Aoti final : public Program {
   std::vector<std::string> input_names() const override { return {}; }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const override {
+    std::unique_lock turn(turn_);
     const std::shared_lock lock(weights_);
+    turn.unlock();
     return compute(inputs);
   }
 
@@ -121,6 +123,7 @@ class Aoti final : public Program {
                       const std::function<void(const Run&)>& check) override {
     const at::NoGradGuard no_grad;
     const c10::DeviceGuard device(device_);
+    const std::lock_guard turn(turn_);  // further calls wait, those under way end
     const std::unique_lock lock(weights_);
     auto constants = new_constants(*package_, weights, where);
     AotiPackage::Runner& runner = package_->runner();
@@ -179,6 +182,7 @@ class Aoti final : public Program {
   at::Device device_;
   bool tf32_;
   std::optional<int> threads_;
+  mutable std::mutex turn_;            ///< to wait for the next: calls that overlap would let nobody else in
   mutable std::shared_mutex weights_;  ///< held by calls together, and alone by who replaces the weights
   mutable Gate gate_{most_calls_at_once()};
   std::unique_ptr<AotiPackage> package_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <c10/core/Device.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner.h>
@@ -29,6 +30,10 @@ class AotiPackage {
   AotiPackage(const ByteReader::Pieces& package, const std::string& contents, at::Device device,
               std::size_t calls);
 
+  AotiPackage(const AotiPackage&) = delete;
+  AotiPackage& operator=(const AotiPackage&) = delete;
+  ~AotiPackage();
+
   Runner& runner() const noexcept { return *runner_; }
   const Metadata& metadata() const noexcept { return metadata_; }
 
@@ -37,7 +42,8 @@ class AotiPackage {
 
  private:
   Metadata metadata_;
-  std::unordered_map<std::string, at::Tensor> constants_;  ///< that the runner points to
+  std::unordered_map<std::string, at::Tensor> constants_;  ///< that are mapped
+  std::vector<AtenTensorHandle> handles_;  ///< of the constants, which the code makes and never deletes
   const char* (*take_error_)() = nullptr;
   std::unique_ptr<Runner> runner_;
 };

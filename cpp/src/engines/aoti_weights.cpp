@@ -3,8 +3,11 @@
 #include <sstream>
 #include <vector>
 
+#include <ATen/MemoryOverlap.h>
+#include <ATen/ops/all.h>
 #include <ATen/ops/clone.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/isclose.h>
 
 #include <kit/torch.h>
 
@@ -51,7 +54,18 @@ at::Tensor like(const at::Tensor& constant, const at::Tensor& weight, const std:
     throw Error(ErrorCode::input, where + ": weight '" + name + "': wanted " + from_torch(constant).str() +
                                       ", came " + from_torch(weight).str() +
                                       "; save the weights of the model that was exported");
-  return compact(constant).copy_(weight);
+  at::Tensor result = compact(constant);
+  if (at::has_internal_overlap(result) == at::MemOverlap::No) return result.copy_(weight);
+  // Elements that are one in memory: written one dim after the other, and read again.
+  at::Tensor to = result, from = weight;
+  for (std::int64_t dim = 0; dim < to.dim(); ++dim)
+    if (to.stride(dim) == 0 && to.size(dim) > 0) to = to.narrow(dim, 0, 1), from = from.narrow(dim, 0, 1);
+  to.copy_(from);
+  if (!at::isclose(result, weight, 0, 0, /*equal_nan=*/true).all().item<bool>())
+    throw Error(ErrorCode::input, where + ": weight '" + name +
+                                      "' has elements that differ, which are one in the model that was "
+                                      "exported; export the model again with this weight contiguous");
+  return result;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <kit/model.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include <kit/programs.h>
 
@@ -50,6 +51,8 @@ struct Model::State {
   Configuration configuration;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
+  std::string weights_warning;  ///< the one of these that is of weights that were replaced, or ""
+  std::mutex updating;          ///< held by who replaces weights
   Tolerances tolerances;
   std::optional<std::int64_t> seed;  ///< what a replay of cases begins with
   std::unique_ptr<Program> program;
@@ -281,16 +284,24 @@ Bisection Model::bisect_fusion(const std::vector<std::vector<Tensor>>& inputs,
 
 void Model::update_weights(const std::string& path) {
   const Weights weights = read_weights(path, state_->signature);
+  const std::lock_guard lock(state_->updating);
   const auto seed = [this] {
     if (state_->seed) state_->program->seed(static_cast<std::uint64_t>(*state_->seed));
   };
   state_->running().update_weights(weights.tensors, path, [&](const Program::Run& run) {
     replay(weights, path, state_->signature, state_->tolerances, run, seed);
   });
-  if (weights.cases.empty())
-    state_->warnings.push_back(path +
-                               ": the new weights are not verified, for there are no cases beside them; save "
-                               "inputs and eager outputs there, as cases/0.inputs.<name>");
+  // Of weights that were replaced there is nothing more to say.
+  std::vector<std::string>& warnings = state_->warnings;
+  if (!state_->weights_warning.empty())
+    warnings.erase(std::find(warnings.begin(), warnings.end(), state_->weights_warning));
+  state_->weights_warning.clear();
+  if (!weights.cases.empty()) return;
+  state_->weights_warning =
+      path +
+      ": the new weights are not verified, for there are no cases beside them; save inputs and eager outputs "
+      "there, as cases/0.inputs.<name>";
+  warnings.push_back(state_->weights_warning);
 }
 
 void Model::seed(std::uint64_t seed) const { state_->running().seed(seed); }

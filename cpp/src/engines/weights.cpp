@@ -79,7 +79,11 @@ Weights read_weights(const std::string& path, const Signature& signature) {
     Case one;
     one.inputs = reader.take(i, "inputs", signature.inputs);
     one.outputs = reader.take(i, "outputs", signature.outputs);
-    signature.check_inputs(one.inputs);
+    try {
+      signature.check_inputs(one.inputs);
+    } catch (const Error& error) {
+      throw Error(error.code(), path + ": case " + std::to_string(i) + ": " + error.what());
+    }
     result.cases.push_back(std::move(one));
   }
   if (!cases.empty())

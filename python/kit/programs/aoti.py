@@ -114,7 +114,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
     where = weights_lie_apart(target)
-    return build_cache.cached(f"{ENGINE} 10 {target} {where} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 11 {target} {where} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:
@@ -195,6 +195,7 @@ def _compile(program: ExportedProgram, target: str, weights: list[str] | None) -
     config: dict[str, Any] = {
         "freezing": frozen,
         "always_keep_tensor_constants": not frozen,
+        "joint_graph_constant_folding": frozen,  # or weights of one element become part of the code
         # What eager rounds to 16 bits between two operations is rounded. For a GPU this changes more.
         "emulate_precision_casts": not device,
         "aot_inductor.package_constants_in_so": not apart,

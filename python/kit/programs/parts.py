@@ -7,17 +7,33 @@ is loaded or extracted.
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
+from kit.programs.constant_table import KEY
+
 LEAST = 1024
 """Bytes below which a part is left where it is."""
 
 _HEAD = 64
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip archive: lengths of the name and of the extra field
+
+
+def listed_parts(package: bytes) -> list[tuple[int, int]] | None:
+    """Where the package says that its constants are, in order, and their sizes; without those of fewer bytes
+    than LEAST. None of a package that has them in its shared object, which says nothing."""
+    with zipfile.ZipFile(BytesIO(package)) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith("_metadata.json"))
+        table = json.loads(archive.read(name)).get(KEY)
+    if table is None:
+        return None
+    rows = [(at, size) for *_, at, size in json.loads(table) if size >= LEAST]
+    start = _weights(package)[0]
+    return [(start + at, size) for at, size in rows]
 
 
 def find_parts(package: bytes, known: Sequence[memoryview], step: int) -> Iterator[tuple[int, int]]:
