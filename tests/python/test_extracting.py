@@ -10,13 +10,14 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import kit
 from kit import cli
@@ -247,6 +248,51 @@ def test_counts_and_programs_that_are_wrong(extracted: Path) -> None:
     assert library.kit_program_last_error() == b"the array of inputs or of outputs is null"
     library.kit_program_destroy(program)
     library.kit_program_destroy(None)
+
+
+def test_constants_that_are_none(extracted: Path) -> None:
+    library = loaded(extracted)
+    library.kit_program_description.restype = ctypes.c_char_p
+    sizes = json.loads(library.kit_program_description())["constants"]
+    assert library.kit_program_create(None, len(sizes)) is None
+    assert library.kit_program_last_error() == b"the array of constants is null"
+    nothing = (ctypes.c_uint64 * (2 * len(sizes)))(*(part for size in sizes for part in (0, size)))
+    assert library.kit_program_create(nothing, len(sizes)) is None
+    said = library.kit_program_last_error().decode()
+    assert said == f"constant 0 has no data, {sizes[0]} bytes are wanted"
+
+
+TOGETHER = """
+import ctypes, os, sys
+sys.path.insert(0, sys.argv[2])
+import torch
+from tests.python.test_extracting import described, loaded
+os.chdir(sys.argv[1])
+paths = ["./one.so", "./other.so"]
+for path in paths:
+    ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+libraries = [loaded(path) for path in paths]
+os.chdir("/")
+for library in libraries:
+    program = library.kit_program_create(None, 0)
+    assert program, library.kit_program_last_error()
+    y = torch.zeros(1, 1)
+    assert library.kit_program_run(program, described(torch.ones(1, 3)), 1, described(y), 1) == 0
+    print(y.item())
+"""
+
+
+def test_each_program_has_its_own_constants_wherever_the_process_goes(tmp_path: Path, root: Path) -> None:
+    """Also in one scope of symbols, and from paths that are relative."""
+    for name, value in (("one", 1.0), ("other", 2.0)):
+        model = nn.Linear(3, 1)
+        nn.init.constant_(model.weight, value)
+        nn.init.zeros_(model.bias)
+        path = tmp_path / f"{name}.pt"
+        kit.export(model, torch.zeros(1, 3), path, ("torchscript", "native"), targets=("x86-64-v2",))
+        kit.extract(path, tmp_path / f"{name}.so")
+    done = run(sys.executable, "-c", TOGETHER, tmp_path, Path(kit.__file__).parents[1], cwd=root)
+    assert done.stdout.split() == ["3.0", "6.0"], done.stderr
 
 
 def flipped(content: bytes, position: int) -> bytes:

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -19,17 +21,21 @@ namespace {
 constexpr char mark[] = "KITCONST";
 constexpr std::size_t mark_size = sizeof mark - 1;
 
-const char* own_path() {
+char own_path[PATH_MAX];
+
+/// When the program is loaded: a relative path may name another file later. Its own memory tells what it is,
+/// where a function that another program has, too, may be that of the other. Nothing but calls: the CPU may
+/// lack instructions that the program is compiled for.
+[[gnu::constructor]] void find_own_path() {
   Dl_info found;
-  if (::dladdr(reinterpret_cast<const void*>(&kit_program_create), &found) == 0 || found.dli_fname == nullptr)
-    throw OwnFileFault("the program does not find its own file; give it its constants");
-  return found.dli_fname;
+  if (::dladdr(own_path, &found) == 0 || ::realpath(found.dli_fname, own_path) == nullptr) own_path[0] = '\0';
 }
 
 }  // namespace
 
 OwnFile::OwnFile(std::size_t count, const std::uint64_t* sizes) {
-  const std::string path = own_path();
+  const std::string path = own_path;
+  if (path.empty()) throw OwnFileFault("the program does not find its own file; give it its constants");
   const auto fail = [&](const std::string& why) -> OwnFileFault {
     return OwnFileFault(path + ": " + why + "; extract the program again, or give it its constants");
   };

@@ -327,10 +327,14 @@ inline bool can_run() noexcept {
     if (count != info::constant_count)
       throw InputFault(std::to_string(count) + " constants came, " + std::to_string(info::constant_count) +
                        " are wanted");
-    for (std::size_t i = 0; i < count; ++i)
-      if (constants[i].size < info::constant_sizes[i] || constants[i].data == nullptr)
-        throw InputFault("constant " + std::to_string(i) + " has " + std::to_string(constants[i].size) +
-                         " bytes, " + std::to_string(info::constant_sizes[i]) + " are wanted");
+    if (constants == nullptr && count != 0) throw InputFault("the array of constants is null");
+    for (std::size_t i = 0; i < count; ++i) {
+      const KitConstant& constant = constants[i];
+      if (constant.size >= info::constant_sizes[i] && constant.data != nullptr) continue;
+      throw InputFault("constant " + std::to_string(i) + " has " +
+                       (constant.data == nullptr ? "no data" : std::to_string(constant.size) + " bytes") +
+                       ", " + std::to_string(info::constant_sizes[i]) + " bytes are wanted");
+    }
     program->bind(constants);
   });
   return status == KIT_PROGRAM_OK ? program.release() : nullptr;
