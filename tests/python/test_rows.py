@@ -77,6 +77,38 @@ def test_rows_that_depend_on_others(model: Callable[[Tensor], Tensor]) -> None:
     assert found(model) is None
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: x / x.abs().max().clamp(min=1000.0),
+        lambda x: torch.where(x.isfinite().all(), x, torch.zeros_like(x)),
+        lambda x: x + (x.max() > 1000.0),
+        lambda x: x + x.cummax(0).values.clamp(min=1000.0),
+        lambda x: x + x.flip(0).cummin(0).values.clamp(max=-1000.0),
+        lambda x: x + (x.cumsum(0) > 1000.0),
+    ],
+    ids=["outliers", "finite", "greatest", "greatest so far", "least to come", "sum so far"],
+)
+def test_rows_that_depend_on_others_for_some_values(model: Callable[[Tensor], Tensor]) -> None:
+    assert found(model) is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: x / x.norm(dim=1, keepdim=True).clamp(min=1e-3),
+        lambda x: x.new_zeros(4) + x,
+        lambda x: torch.where(x.isnan(), torch.zeros_like(x), x).softmax(1),
+        lambda x: x.max(1).values.unsqueeze(1) * torch.tensor([1.0, 2.0]),
+        lambda x: x.reshape(-1, 2).exp().view(-1, 4),
+        lambda x: x.transpose(0, 1).relu().t(),
+    ],
+    ids=["norm", "new", "where", "max", "flat", "turned"],
+)
+def test_rows_that_do_not(model: Callable[..., Tensor]) -> None:
+    assert found(model) is not None
+
+
 def test_another_dim_than_the_first() -> None:
     assert found(torch.relu, axis=1) is None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from kit.binding import native as binding
 from kit.compare import default_tolerance
 from kit.eager import Eager
+from kit.errors import TraceError
 from kit.signature import Signature
 from kit.sizes import operations_of
 
@@ -41,18 +43,20 @@ def rows_per_thread(
 ) -> int | None:
     """The fewest rows for which a further thread pays, or None if a call must not be divided.
 
-    It may be if one dim leads all inputs and outputs, the program computes no number from sizes, and the
-    eager model gives for parts of the inputs the same parts of the outputs in all cases. Call it in
-    evaluation mode.
+    It may be if one dim leads all inputs and outputs, the program computes no number from sizes and nothing
+    from all rows together, and the eager model gives for parts of the inputs the same parts of the outputs in
+    all cases, and for a row without a number in it the same other rows. Call it in evaluation mode.
 
     cases: flat inputs.
     """
     batch = _batch(signature)
-    if batch is None or _computes_with_sizes(program):
+    if batch is None or _computes_with_sizes(program) or _reduces_rows(program):
         return None
     least = max(1, next(dim.min for dim in signature.dims if dim.name == batch))
     divisible = [case for case in cases if case[0].shape[0] >= 2 * least]
     if not divisible or not all(_is_divisible(eager, signature, case, least) for case in divisible):
+        return None
+    if not _rows_are_apart(eager, signature, min(divisible, key=lambda case: case[0].shape[0])):
         return None
     largest = max(divisible, key=lambda case: case[0].shape[0])
     each = operations_of(eager, largest) / largest[0].shape[0]
@@ -85,6 +89,63 @@ def _is_about_shapes(user: torch.fx.Node) -> bool:
         value = user.args[1] if name == "full" else user.args[2]
         return not isinstance(value, torch.fx.Node)
     return name in _ABOUT_SHAPES
+
+
+def _reduces_rows(program: torch.export.ExportedProgram) -> bool:
+    """Whether something is computed of all rows that is none itself, as `x / x.abs().max()` does it: what it
+    does to the other rows may show for some values alone."""
+    inputs = set(program.graph_signature.user_inputs)
+    batch: set[Any] = set()
+    for node in program.graph.nodes:
+        if node.name in inputs:
+            batch |= _symbols(node.meta["val"].shape[:1])
+    for node in program.graph.nodes:
+        if node.op != "call_function" or _is_about_shapes(node):
+            continue
+        taken = [_symbols(one.shape) for source in node.all_input_nodes for one in _tensors(source)]
+        given = [_symbols(one.shape) for one in _tensors(node)]
+        if any(batch & one for one in taken) and not all(batch & one for one in given):
+            return True
+    return False
+
+
+def _tensors(node: torch.fx.Node) -> Iterator[Tensor]:
+    found = node.meta.get("val")
+    for one in found if isinstance(found, tuple | list) else (found,):
+        if isinstance(one, Tensor):
+            yield one
+
+
+def _symbols(sizes: Sequence[Any]) -> set[Any]:
+    return {symbol for one in sizes if isinstance(one, torch.SymInt) for symbol in one.node.expr.free_symbols}
+
+
+def _rows_are_apart(eager: Eager, signature: Signature, case: Sequence[Tensor]) -> bool:
+    """Whether the first row, and the last, may be NaN or infinite and all others stay what they are."""
+    if not any(_has_nan(tensor) for tensor in case):
+        return True
+    whole = eager.run(list(case), "a golden case")
+    tolerances = [default_tolerance(spec.dtype) for spec in signature.outputs]
+    for row, others in ((0, slice(1, None)), (-1, slice(None, -1))):
+        for value in (float("nan"), float("inf"), float("-inf")):
+            changed = [tensor.clone() for tensor in case]
+            for tensor in changed:
+                if _has_nan(tensor):
+                    tensor[row] = value
+            try:
+                outputs = eager.run(changed, f"a golden case with a row of {value}")
+            except TraceError:  # the model itself refuses such a value, in whichever part it comes
+                continue
+            if not all(
+                binding.compare(one[others].cpu(), other[others].cpu(), known.rtol, known.atol).within
+                for one, other, known in zip(outputs, whole, tolerances, strict=True)
+            ):
+                return False
+    return True
+
+
+def _has_nan(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _is_divisible(eager: Eager, signature: Signature, case: Sequence[Tensor], least: int) -> bool:
