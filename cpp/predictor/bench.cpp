@@ -123,7 +123,7 @@ void run_bench(const BenchOptions& options) {
   std::optional<nlohmann::json> old;
   if (options.compare) old = bench::parse_result(text_of_file(*options.compare), *options.compare);
   std::optional<io::OutputFile> output;
-  if (options.output) output.emplace(*options.output);
+  if (options.output) output.emplace(*options.output, options.model);
   const Archive archive = Archive::open(options.model);
   const bench::Workload workload(archive, options.method);
   const std::string signature = signature_text(workload.signature());

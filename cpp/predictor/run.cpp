@@ -145,7 +145,7 @@ void run(const RunOptions& options) {
   if (options.threads.value_or(0) < 0) throw Error(ErrorCode::usage, "--threads must be 0 or more");
   if (options.batch && *options.batch < 1) throw Error(ErrorCode::usage, "--batch must be 1 or more");
   io::InputFile input(options.input);
-  io::OutputFile output(options.output);
+  io::OutputFile output(options.output, options.model);
   const io::Format to = output_format(options, from, !output.seekable());
 
   const Archive archive = Archive::open(options.model);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from kit.cli_configuration import configuration_of
 from kit.configuration import DEFAULTS
@@ -11,6 +12,8 @@ from kit.errors import TraceError, UnavailableError, UsageError
 
 def say(text: object) -> None:
     """Print, and find out now, not when Python exits, if it cannot be written."""
+    if sys.stdout is None:  # it was closed when Python began
+        raise UnavailableError("cannot write <stdout>: it is closed; write elsewhere")
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -10,7 +10,14 @@ from kit.errors import UsageError
 from kit.fields import Fault
 
 EXECUTORS = ("profiling", "simple")
-_LEAST = {"threads": 1, "interop_threads": 1, "static_depth": 0, "dynamic_depth": 0}
+_MOST_THREADS = 1024
+"""Beyond the cores of any host, and before what a process has memory for: each thread has a stack."""
+_RANGES = {
+    "threads": (1, _MOST_THREADS),
+    "interop_threads": (1, _MOST_THREADS),
+    "static_depth": (0, (1 << 31) - 1),
+    "dynamic_depth": (0, (1 << 31) - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,12 @@ class Configuration:
                 raise UsageError(f"{name} is {value!r}; give True or False")
         if self.executor is not None and self.executor not in EXECUTORS:
             raise UsageError(f"there is no executor {self.executor!r}; give 'profiling' or 'simple'")
-        for name, least in _LEAST.items():
+        for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             number = isinstance(value, int) and not isinstance(value, bool)
-            if value is not None and not (number and least <= value < 1 << 31):
-                raise UsageError(f"{name} is {value!r}; give a whole number, {least} or more")
+            if value is not None and not (number and least <= value <= most):
+                wanted = f"{most} or less" if number and value > most else f"{least} or more"
+                raise UsageError(f"{name} is {value!r}; give a whole number, {wanted}")
         if self.fusion and self.executor == "simple":
             raise UsageError("the simple executor fuses nothing; leave fusion off, or give the profiling one")
 

@@ -47,7 +47,7 @@ def extract(
     path = os.fspath(path)
     _check_engine(program, header)
     header_path = os.path.join(os.path.dirname(path), HEADER)
-    destination = check_destination(path)
+    destination = check_destination(path, archive.path if isinstance(archive, Archive) else archive)
     if header and check_destination(header_path) == destination:
         raise UsageError(f"{path}: the header is written there; name another file")
     opened = archive if isinstance(archive, Archive) else Archive(archive)

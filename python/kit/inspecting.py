@@ -55,13 +55,21 @@ def show_graph(options: argparse.Namespace) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
 
 
+def calls_of(options: argparse.Namespace) -> int:
+    """How often the report runs each case. Raises UsageError for a number that C++ has no room for."""
+    calls: int = 4 if options.calls is None else options.calls
+    if abs(calls) >= 1 << 31:
+        raise UsageError(f"--calls is {calls}; give a smaller number")
+    return calls
+
+
 def show_fusion(options: argparse.Namespace) -> str:
     """What is fused, and what is not, when golden cases are run."""
     if options.stage or options.diff:
         raise UsageError(f"{'--stage' if options.stage else '--diff'} is for --graph; drop it")
     archive = Archive(options.archive)
     inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
-    calls = 4 if options.calls is None else options.calls
+    calls = calls_of(options)
     report = load_for_inspection(archive, options).fusion(inputs, calls)
     if not options.json:
         return report.table(source=options.source).rstrip("\n")

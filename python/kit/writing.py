@@ -16,14 +16,27 @@ from kit.errors import UnavailableError, UsageError
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
-def check_destination(path: str | os.PathLike[str]) -> Path:
-    """The file to write, with symbolic links followed. Raises UsageError if nothing can be written there."""
+def check_destination(path: str | os.PathLike[str], read: str | os.PathLike[str] | None = None) -> Path:
+    """The file to write, with symbolic links followed.
+
+    read: a file that is read for it, and must stay.
+
+    Raises UsageError if nothing can be written there.
+    """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise UsageError(f"{os.fspath(path)}: the directory {target.parent} does not exist; make it first")
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        kind = "a directory" if target.is_dir() else "no regular file"
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise UsageError(f"{os.fspath(path)}: {error.strerror}; name another file to write") from error
+    if os.fspath(path).endswith("/") or not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
         raise UsageError(f"{os.fspath(path)}: it is {kind}; name a file to write")
+    if read is not None and target == Path(os.path.realpath(read)):
+        raise UsageError(f"{os.fspath(path)}: it is read, and would be replaced; name another file to write")
     return target
 
 

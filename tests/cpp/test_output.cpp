@@ -52,6 +52,17 @@ TEST(Output, ReplacesAFileAndKeepsItsMode) {
   EXPECT_EQ(status.st_mode & 07777, 0640u);
 }
 
+TEST(Output, IsNotTheFileThatIsRead) {
+  const TempDir dir;
+  const std::string path = dir.write("model.pt", "model");
+  std::filesystem::create_symlink("model.pt", dir.path("link.pt"));
+  expect_error(ErrorCode::usage, {"link.pt' is the file", "model.pt, which is read"},
+               [&] { OutputFile(dir.path("link.pt"), path); });
+  EXPECT_EQ(dir.read("model.pt"), "model");
+  OutputFile other(dir.path("out.csv"), path);
+  other.commit();
+}
+
 TEST(Output, ALinkStaysALink) {
   const TempDir dir;
   dir.write("real.csv", "old");

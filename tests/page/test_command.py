@@ -82,6 +82,8 @@ def test_without_fusion_there_is_a_page_without_groups(archive: Path, folder: Pa
         (["--html", "."], 2, "it is a directory"),
         (["--html", "report.html", "--json"], 2, "--json does not go with --html"),
         (["--html", "report.html", "--stage", "frozen"], 2, "--stage does not go with --html"),
+        (["--html", f"{'a' * 300}.html"], 2, "File name too long; name another file"),
+        (["--html", "report.html", "--calls", str(1 << 40)], 2, "--calls is 1099511627776"),
         (["--html", "report.html", "--graph"], 2, "not allowed with argument"),
         pytest.param(
             ["--html", "report.html", "--case", "99"], 2, "there is no case 99", marks=needs_graphviz
@@ -105,6 +107,14 @@ def test_what_cannot_be_is_told_in_one_line(
     assert told.startswith("kit: error: ")
     assert told.count("\n") == 1
     assert os.listdir(folder) == []
+
+
+def test_the_archive_stays(archive: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "link.html").symlink_to(archive)
+    before = archive.read_bytes()
+    assert main(["inspect", str(archive), "--html", str(folder / "link.html")]) == 2
+    assert "it is read, and would be replaced" in capsys.readouterr().err
+    assert archive.read_bytes() == before
 
 
 def test_graphviz_is_asked_for_before_the_model_is_loaded(

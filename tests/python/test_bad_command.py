@@ -49,6 +49,11 @@ BAD_COMMANDS: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "no output directory": ((*RUN, "--output", "no/out.csv"), 2, ("no/out.csv", "directory")),
     "output is a directory": ((*RUN, "--output", "."), 2, ("directory",)),
     "output without a format": ((*RUN, "--output", "out.dat"), 2, ("out.dat", "--output-format")),
+    "output is the model": (
+        (*RUN, "--output", "{archives}/mlp.pt", "--output-format", "csv"),
+        2,
+        ("mlp.pt", "would be replaced"),
+    ),
     "unknown engine": ((*RUN, "--engine", "onnx"), 2, ("onnx",)),
     "engine that the archive lacks": ((*RUN, "--engine", "native"), 6, ("native",)),
     "unknown device": ((*RUN, "--device", "tpu"), 2, ("tpu",)),
@@ -120,3 +125,16 @@ def test_python_meets_a_full_disk(command: list[str], archives: Path, root: Path
     assert done.returncode == 6, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "No space left" in done.stderr
+
+
+def test_an_output_that_is_closed(archives: Path, root: Path) -> None:
+    command = [sys.executable, "-m", "kit", "inspect", str(archives / "mlp.pt")]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command],
+        cwd=root,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 6
+    assert done.stderr == "kit: error: cannot write <stdout>: it is closed; write elsewhere\n"

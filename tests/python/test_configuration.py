@@ -57,6 +57,8 @@ def recommending(tmp_path_factory: pytest.TempPathFactory) -> str:
         ({"tf32": 1}, "tf32 is 1"),
         ({"executor": "legacy"}, "there is no executor 'legacy'; give 'profiling' or 'simple'"),
         ({"threads": 0}, "threads is 0; give a whole number, 1 or more"),
+        ({"threads": 1025}, "threads is 1025; give a whole number, 1024 or less"),
+        ({"interop_threads": 1 << 40}, "1024 or less"),
         ({"threads": True}, "threads is True"),
         ({"interop_threads": 1.5}, r"interop_threads is 1\.5"),
         ({"static_depth": -1}, "static_depth is -1; give a whole number, 0 or more"),
@@ -183,6 +185,7 @@ def test_the_predictor_refuses_the_same(archive: str, predictor: Run) -> None:
     for options, message in (
         (["--fusion", "on", "--executor", "simple"], "the simple executor fuses nothing"),
         (["--threads", "0"], "threads is 0"),
+        (["--threads", "150000"], "threads is 150000; give 1024 or less"),
         (["--fusion", "maybe"], "--fusion"),
         (["--dynamic-depth", "-1"], "dynamic_depth is -1"),
     ):

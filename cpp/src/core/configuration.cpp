@@ -15,13 +15,18 @@ struct Number {
   const char* key;
   std::optional<int> Configuration::*field;
   int least;
+  int most;
 };
 
+/// Beyond the cores of any host, and before what a process has memory for: each thread has a stack.
+constexpr int most_threads = 1024;
+constexpr int most = std::numeric_limits<int>::max();
+
 constexpr std::array numbers{
-    Number{"threads", &Configuration::threads, 1},
-    Number{"interop_threads", &Configuration::interop_threads, 1},
-    Number{"static_depth", &Configuration::static_depth, 0},
-    Number{"dynamic_depth", &Configuration::dynamic_depth, 0},
+    Number{"threads", &Configuration::threads, 1, most_threads},
+    Number{"interop_threads", &Configuration::interop_threads, 1, most_threads},
+    Number{"static_depth", &Configuration::static_depth, 0, most},
+    Number{"dynamic_depth", &Configuration::dynamic_depth, 0, most},
 };
 
 std::optional<bool> flag(const Json& root, const char* key) {
@@ -85,10 +90,14 @@ std::string Configuration::json() const {
 }
 
 void Configuration::check() const {
-  for (const Number& number : numbers)
-    if (const std::optional<int>& value = this->*number.field; value && *value < number.least)
-      throw Error(ErrorCode::usage, std::string(number.key) + " is " + std::to_string(*value) + "; give " +
-                                        std::to_string(number.least) + " or more");
+  for (const Number& number : numbers) {
+    const std::optional<int>& value = this->*number.field;
+    if (!value || (*value >= number.least && *value <= number.most)) continue;
+    const std::string wanted = *value < number.least ? std::to_string(number.least) + " or more"
+                                                     : std::to_string(number.most) + " or less";
+    throw Error(ErrorCode::usage,
+                std::string(number.key) + " is " + std::to_string(*value) + "; give " + wanted);
+  }
   if (fusion.value_or(false) && executor == Executor::simple)
     throw Error(ErrorCode::usage,
                 "the simple executor fuses nothing; leave fusion off, or give the profiling executor");

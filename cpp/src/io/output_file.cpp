@@ -35,7 +35,7 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path) : name_(path), buffer_(buffer_size) {
+OutputFile::OutputFile(const std::string& path, const std::string& read) : name_(path), buffer_(buffer_size) {
   if (path == "-") {
     name_ = "<stdout>";
     directory_ = temporary_directory();
@@ -47,6 +47,11 @@ OutputFile::OutputFile(const std::string& path) : name_(path), buffer_(buffer_si
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (path.empty() || path.back() == '/' || (exists && S_ISDIR(status.st_mode)))
     throw Error(ErrorCode::usage, "the output '" + path + "' is a directory; give the path of a file");
+  struct stat other {};
+  if (exists && !read.empty() && ::stat(read.c_str(), &other) == 0 && other.st_dev == status.st_dev &&
+      other.st_ino == status.st_ino)
+    throw Error(ErrorCode::usage, "the output '" + path + "' is the file " + read +
+                                      ", which is read, and would be replaced; give another path");
   if (exists && !S_ISREG(status.st_mode)) {
     directory_ = temporary_directory();
     fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));

@@ -17,9 +17,10 @@ namespace kit::io {
 /// failure to write is an unavailable error that names the path and the system's reason.
 class OutputFile {
  public:
-  /// Makes ready to write to `path`; "-" is standard output. Throws a usage error if its directory does not
-  /// exist or it is a directory itself.
-  explicit OutputFile(const std::string& path);
+  /// Makes ready to write to `path`; "-" is standard output. `read`: a file that is read for it, and must
+  /// stay. Throws a usage error if its directory does not exist, or it is a directory itself, or the file
+  /// that is read.
+  explicit OutputFile(const std::string& path, const std::string& read = {});
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 

@@ -1,6 +1,10 @@
 #include "io/prefetch.h"
 
+#include <string>
+#include <system_error>
 #include <utility>
+
+#include <kit/error.h>
 
 namespace kit::io {
 namespace {
@@ -13,8 +17,12 @@ std::size_t bytes_of(const std::vector<Tensor>& inputs) {
 
 }  // namespace
 
-Prefetch::Prefetch(Batches& batches, std::size_t most_bytes)
-    : batches_(batches), most_bytes_(most_bytes), thread_([this] { read_all(); }) {}
+Prefetch::Prefetch(Batches& batches, std::size_t most_bytes) try
+    : batches_(batches), most_bytes_(most_bytes), thread_([this] { read_all(); }) {
+} catch (const std::system_error& error) {
+  throw Error(ErrorCode::unavailable, "no thread can be started to read the input ahead: " +
+                                          error.code().message() + "; raise the limits of this process");
+}
 
 Prefetch::~Prefetch() {
   {

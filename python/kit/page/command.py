@@ -7,7 +7,7 @@ import argparse
 from kit.archive import Archive
 from kit.errors import UsageError
 from kit.golden import golden_inputs
-from kit.inspecting import load_for_inspection
+from kit.inspecting import calls_of, load_for_inspection
 from kit.method import FORWARD
 from kit.page.layout import check_tools
 from kit.page.page import page, write_page
@@ -25,13 +25,13 @@ def write_report(options: argparse.Namespace) -> str:
     for name in ("json", "stage", "diff", "source"):
         if getattr(options, name):
             raise UsageError(f"--{name} does not go with --html, whose page shows everything; drop it")
-    check_destination(options.html)
+    check_destination(options.html, options.archive)
     check_tools()
     archive = Archive(options.archive)
     inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
     model = load_for_inspection(archive, options)
     graphs = [model.graph("traced"), model.graph("frozen"), model.graph("optimized", inputs[0])]
-    report = model.fusion(inputs, 4 if options.calls is None else options.calls)
+    report = model.fusion(inputs, calls_of(options))
     sources = parse_sources(archive.member(SOURCES)) if SOURCES in archive.member_names else None
     stages = [graph.to_dict() for graph in graphs]
     write_page(options.html, page(archive.path, stages, report.to_dict(), sources))
