@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using Names = std::vector<std::string>;
 
 /// A graph that is written down node by node.
@@ -272,6 +273,54 @@ TEST(GraphDiff, KeepsWhatHasAnEffect) {
   ASSERT_EQ(step.rewritten.size(), 1);
   EXPECT_EQ(names(step.rewritten[0].before), Names({"aten::add_"}));
   EXPECT_THAT(step.str(), HasSubstr("rewritten: aten::add_ (%unused): no operation"));
+}
+
+TEST(GraphDiff, KeepsWhatFillsAList) {
+  const Graph before = traced()
+                           .op("prim::ListConstruct", {}, "l")
+                           .op("aten::relu", {"x"}, "y")
+                           .op("aten::append", {"l", "y"}, "l1")
+                           .op("aten::stack", {"l"}, "z")
+                           .gives({"z"});
+  const Graph after = optimized()
+                          .op("aten::relu", {"x"}, "y")
+                          .op("prim::ListConstruct", {"y"}, "l")
+                          .op("aten::stack", {"l"}, "z")
+                          .gives({"z"});
+  EXPECT_THAT(names(diff(before, after).removed), ElementsAre());
+}
+
+TEST(GraphDiff, ANumberIsNoWeight) {
+  const Graph before = traced({"x", "y"})
+                           .constant("three", "3")
+                           .constant("two", "2")
+                           .op("aten::mul", {"x", "three"}, "a")
+                           .op("aten::mul", {"y", "two"}, "b")
+                           .gives({"a", "b"});
+  const Graph after = optimized({"x", "y"})
+                          .constant("two", "2")
+                          .op("aten::mul", {"y", "two"}, "b")
+                          .op("aten::relu", {"x"}, "a")
+                          .gives({"a", "b"});
+  const GraphDiff found = diff(before, after);
+  EXPECT_EQ(found.unchanged, 1);
+  EXPECT_THAT(found.str(), Not(HasSubstr("other weights")));
+}
+
+TEST(GraphDiff, CopiesInAGroupAreNoSizes) {
+  const Graph before = traced().op("aten::tanh", {"x"}, "y").gives({"y"});
+  const Graph after = optimized()
+                          .op("prim::TypeCheck", {"x"}, Names{"x1", "holds"})
+                          .op("prim::If", {"holds"}, "z")
+                          .in(0, {"y2"})
+                          .group(0)
+                          .op("aten::tanh", {"x1"}, "y1")
+                          .op("aten::tanh", {"y1"}, "y2")
+                          .group({})
+                          .in(1, {"x"})
+                          .out()
+                          .gives({"z"});
+  EXPECT_THAT(diff(before, after).str(), Not(HasSubstr("tells the group its sizes")));
 }
 
 TEST(GraphDiff, FollowsABranchThatIsNoLongerAQuestion) {

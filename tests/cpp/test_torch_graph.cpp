@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
@@ -237,6 +238,22 @@ TEST(TorchGraph, BranchesAndLoopsHaveBlocks) {
     const Graph loop = graph_of(chain(), stage, {.method = "loop"});
     expect_sound(loop);
     EXPECT_EQ(node(loop, "prim::Loop").blocks.at(0).inputs.size(), 2);
+  }
+}
+
+TEST(TorchGraph, ALongTextIsNotCutWithinACharacter) {
+  std::string text = "z";  // so that a cut after an odd number of bytes is one between characters
+  for (int i = 0; i < 60; ++i) text += "\u00e4";
+  for (const std::string& one : {text, text.substr(1)}) {
+    torch::jit::Module module("__torch__.Text");
+    module.define("def forward(self, x):\n  assert bool(x.sum() > 99), \"" + one + "\"\n  return x\n");
+    std::size_t first = 0, second = 0;
+    for (const auto& [name, held] : constants(graph_of(archive(module), Stage::traced))) {
+      first += static_cast<std::size_t>(std::count(held.begin(), held.end(), '\xc3'));
+      second += static_cast<std::size_t>(std::count(held.begin(), held.end(), '\xa4'));
+    }
+    EXPECT_GT(first, 20);
+    EXPECT_EQ(first, second);
   }
 }
 

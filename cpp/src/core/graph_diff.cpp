@@ -167,7 +167,7 @@ class Sorter {
   std::string purpose(const GraphNode& node) const {
     if (is_guard(node)) return "checks the types that the group was compiled for";
     if (guarded(node)) return "runs the group where the check holds, else its fallback";
-    if (!node.parent || !guarded(after_[static_cast<std::size_t>(*node.parent)])) return "";
+    if (node.group || !node.parent || !guarded(after_[static_cast<std::size_t>(*node.parent)])) return "";
     return node.block == 0 ? "tells the group its sizes"
                            : "the fallback: the operations of the group one by one";
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 
 namespace kit {
@@ -13,6 +14,15 @@ constexpr int deepest = 8;
 bool is_constant(const GraphNode& node) { return node.operation == "prim::Constant"; }
 
 bool is_weight(const GraphNode& node) { return node.operation == "prim::GetAttr" && node.attribute; }
+
+/// Whether the constant is a number or a truth value, by its text: a tensor of several elements has none.
+bool is_number(const GraphNode& node) {
+  const std::string text = node.constant.value_or("");
+  if (text == "True" || text == "False" || text == "None") return true;
+  char* end = nullptr;
+  std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0';
+}
 
 /// Whether the operation gives its first input back where its other inputs, or the mode of the model, say so.
 bool may_give_its_input(const GraphNode& node) {
@@ -145,11 +155,12 @@ bool GraphMatch::inputs_agree(std::size_t was, std::size_t is, Leniency leniency
 }
 
 /// Whether the first is a weight or a constant, and the second a constant that the earlier graph does not
-/// have.
+/// have. Numbers are no weights: another number is another operation.
 bool GraphMatch::computed_anew(const std::string& was, const std::string& is) const {
   const auto from = before_.producer(was);
   const auto to = after_.producer(is);
-  return from && to && constant_[*from] && is_constant(after_[*to]) && !after_[*to].attribute;
+  if (!from || !to || !constant_[*from] || !is_constant(after_[*to]) || after_[*to].attribute) return false;
+  return !is_constant(before_[*from]) || !is_number(before_[*from]);
 }
 
 bool GraphMatch::agree(const std::string& was, const std::string& is, Leniency leniency, Trail& trail,

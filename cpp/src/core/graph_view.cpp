@@ -15,8 +15,10 @@ bool any_of(const std::array<std::string_view, N>& names, const std::string& nam
 
 /// Whether the node does something that its outputs do not tell of.
 bool has_effect(const GraphNode& node) {
-  constexpr std::array<std::string_view, 5> names{"prim::Print", "prim::RaiseException", "prim::SetAttr",
-                                                  "aten::warn", "aten::manual_seed"};
+  constexpr std::array<std::string_view, 14> names{
+      "prim::Print",   "prim::RaiseException", "prim::SetAttr",   "aten::warn",      "aten::manual_seed",
+      "aten::append",  "aten::extend",         "aten::insert",    "aten::clear",     "aten::pop",
+      "aten::popitem", "aten::Delete",         "aten::_set_item", "aten::setdefault"};
   const std::string& name = node.operation;
   const bool in_place = name.ends_with('_') && !name.ends_with("__");
   return in_place || any_of(names, name);

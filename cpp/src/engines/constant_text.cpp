@@ -53,7 +53,10 @@ std::string full_text(const c10::IValue& value) {
 std::string constant_text(const c10::IValue& value) {
   std::string text = full_text(value);
   std::replace(text.begin(), text.end(), '\n', ' ');
-  if (text.size() > longest) text.replace(longest - 3, std::string::npos, "...");
+  if (text.size() <= longest) return text;
+  std::size_t end = longest - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // within a character
+  text.replace(end, std::string::npos, "...");
   return text;
 }
 
