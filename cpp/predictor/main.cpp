@@ -28,7 +28,7 @@ constexpr const char* footer =
     "\n"
     "Exit codes: 0 it worked, 1 a fault of kit, 2 wrong command line, 3 bad archive, 4 bad input,\n"
     "5 outputs differ from the golden cases, or bench finds a figure beyond --fail-above,\n"
-    "6 this host lacks the engine, the device or room on the disk.\n";
+    "6 this host lacks the engine, the device, memory, or room on the disk.\n";
 
 /// `entered` is when the process had come to main.
 void run(int argc, char** argv, double entered) {
@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
     report("error", "there is not enough memory; try smaller batches with --batch");
+    return static_cast<int>(kit::ErrorCode::unavailable);
   } catch (const std::exception& error) {
     report("error", std::string("this is a fault of kit: ") + error.what());
   }

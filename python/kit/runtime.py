@@ -16,7 +16,7 @@ from torch import Tensor
 from kit.archive import Archive
 from kit.binding import native
 from kit.configuration import DEFAULTS, Configuration
-from kit.errors import ArchiveWarning, InputError
+from kit.errors import ArchiveWarning, InputError, UsageError
 from kit.fusion import FusionReport
 from kit.graph import Graph
 from kit.method import FORWARD
@@ -51,6 +51,10 @@ class Model(native.Caller):
     ) -> None:
         self.archive = archive
         sizes = warm_up if isinstance(warm_up, Mapping) else {}
+        for dim, each in sizes.items():
+            given: object = each
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                raise UsageError(f"warm_up gives {each!r} for the dim {dim!r}; give a list of sizes")
         with random_state_kept() if warm_up else nullcontext():
             self._native = native.Model.load(
                 archive._native,

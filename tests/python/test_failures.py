@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from subprocess import CalledProcessError
 from tempfile import gettempdir
@@ -12,9 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import kit
+from kit.eager import Eager
 from kit.errors import TraceError, UnavailableError
 from kit.programs import build_cache
 from kit.programs.aoti import compile_method
+from kit.signature import Signature, TensorSpec
 from tests.aoti_archive import simple
 
 
@@ -89,3 +93,30 @@ def test_what_the_host_lacks_is_not_taken_for_a_full_disk(
     inductor_raises(error, monkeypatch)
     with pytest.raises(UnavailableError, match=said):
         compile_method(*simple(nn.Tanh()), "x86-64-v2")
+
+
+class Guarded(nn.Module):
+    """A branch on values, after an operation whose graph torch would print."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if (x + 1 == x + 1).all() else x
+
+
+def test_what_torch_export_refuses_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TraceError, match=r"test_failures.py:\d+: torch.export.*data-dependent"):
+        compile_method(*simple(Guarded()), "x86-64-v2")
+    assert capfd.readouterr().err == ""
+
+
+def test_sizes_have_the_names_of_the_model(capfd: pytest.CaptureFixture[str]) -> None:
+    def grow(x: Tensor) -> Tensor:
+        print("of the model", file=sys.stderr)
+        return torch.cat([x, x]) if x.shape[0] < 70 else x
+
+    spec = TensorSpec("x", "float32", ("rows", 3))
+    signature = Signature((spec,), (spec,), (kit.Dim("rows", 1, 90),))
+    x = torch.randn(5, 3)
+    eager = Eager(kit.Recipe(grow, args=(x,), dynamic={"x": {0: kit.Dim("rows", 1, 90)}}))
+    with pytest.raises(TraceError, match=r"Not all values of rows = .*specified range rows <= 90"):
+        compile_method(eager, signature, [[x]], "x86-64-v2")
+    assert "of the model" in capfd.readouterr().err

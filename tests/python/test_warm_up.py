@@ -178,3 +178,8 @@ def test_predictor_refuses_bad_sizes(
     done = predictor("run", archive, "--input", rows, *options)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert message in done.stderr
+
+
+def test_sizes_that_are_no_list_are_refused(archive: str) -> None:
+    with pytest.raises(UsageError, match="warm_up gives 5 for the dim 'batch'; give a list of sizes"):
+        kit.load(archive, warm_up={"batch": 5})  # type: ignore[dict-item]

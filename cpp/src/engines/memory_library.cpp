@@ -113,8 +113,12 @@ MemoryLibrary::MemoryLibrary(std::span<const std::byte> bytes, const std::string
   std::string reason = text != nullptr ? text : "no reason is known";
   // The path tells nobody anything.
   if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);
-  throw Error(ErrorCode::unavailable, where + " cannot be loaded here: " + reason +
-                                          "; install what is missing, or load another engine");
+  const bool mounted = ::access("/proc/self/fd", F_OK) == 0;
+  throw Error(
+      ErrorCode::unavailable,
+      where + " cannot be loaded here: " + reason +
+          (mounted ? "; install what is missing, or load another engine"
+                   : "; it is loaded through /proc, which is not mounted: mount it, or load another engine"));
 }
 
 std::shared_ptr<const MemoryLibrary> MemoryLibrary::shared(const std::string& digest,

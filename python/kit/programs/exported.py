@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import re
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 
 import torch
 from torch import Tensor, nn
 
 from kit.eager import Eager
 from kit.errors import Error, TraceError
+from kit.programs.quiet import quiet
 from kit.signature import LARGEST, Signature
 from kit.source import frames_in, is_own, one_line, place_of, raised_at
 
@@ -21,7 +27,7 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
     torch.export refuses.
     """
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), _without_graphs():
             warnings.simplefilter("ignore")
             return torch.export.export(
                 _Flat(eager), tuple(example), dynamic_shapes=(_shapes(signature),), strict=False
@@ -33,8 +39,8 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
             raise
         where = raised_at(error) or eager.name
         raise TraceError(
-            f"{where}: torch.export, which compiled programs are made from, refuses it: {_reason(error)}; "
-            "export the program torchscript alone, or change the model"
+            f"{where}: torch.export, which compiled programs are made from, refuses it: "
+            f"{_reason(error, signature)}; export the program torchscript alone, or change the model"
         ) from error
 
 
@@ -94,10 +100,32 @@ class _Flat(nn.Module):
             return tuple(eager.flat_output(eager.function(*args, **kwargs)))
 
 
-def _reason(error: BaseException) -> str:
-    """The line of its message that says most: the rest of torch's are advice on its own debugging."""
+_TELLING = ("specialized", "data-dependent", "not supported", "specified range")
+
+
+@contextmanager
+def _without_graphs() -> Iterator[None]:
+    """Keep back what torch.export logs and prints of a graph that it gives up on, and that alone."""
+    printed, graph = io.StringIO(), ""
+    try:
+        with quiet(logging.CRITICAL, "torch.fx", "torch.export"), redirect_stderr(printed):
+            yield
+    except Exception as error:
+        graph = f"{getattr(error, 'partial_fx_graph', '')}\n"
+        raise
+    finally:
+        text = printed.getvalue()
+        sys.stderr.write(text.replace(graph, "") if graph.strip() else text)
+
+
+def _reason(error: BaseException, signature: Signature) -> str:
+    """The line of its message that says most, with the model's own names for its dims: the rest of torch's
+    are advice on its own debugging."""
     text = one_line(error)
     for line in str(error).splitlines():
-        if "specialized" in line or "data-dependent" in line or "not supported" in line:
-            return f"{type(error).__name__}: {line.strip(' -')}"
-    return text
+        if any(words in line for words in _TELLING):
+            text = f"{type(error).__name__}: {line.strip(' -')}"
+            break
+    text = text.partition(" If you're using mark_dynamic")[0]
+    names = [dim.name for dim in signature.dims]
+    return re.sub(r"\bdim(\d+)\b", lambda found: names[int(found[1])], text)

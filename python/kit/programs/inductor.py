@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import torch
 
 from kit.errors import InternalError, UnavailableError
+from kit.programs.quiet import quiet
 from kit.writing import temporary_folder
 
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
@@ -83,7 +84,8 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
         stack.enter_context(_array_names())
         _enter_environment(stack, folder)
         _enter_random_state(stack)
-        stack.enter_context(_quiet())
+        # Which operations it has no C function for, that there is no GPU, and more.
+        stack.enter_context(quiet(logging.ERROR, "torch._inductor", "torch.utils.cpp_extension"))
         yield folder
 
 
@@ -155,21 +157,6 @@ def check_compiler() -> Compiler:
             "its version; install it again, or name another in the environment variable CXX"
         )
     return Compiler(named, done.stdout)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch logs which operations it has no C function for, that there is no GPU, and more; what matters kit
-    says itself."""
-    logs = [logging.getLogger(name) for name in ("torch._inductor", "torch.utils.cpp_extension")]
-    before = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for log, level in zip(logs, before, strict=True):
-            log.setLevel(level)
 
 
 def _enter_settings(stack: ExitStack, config: Mapping[str, Any]) -> None:
