@@ -65,7 +65,7 @@ AotiPackage::AotiPackage(const ByteReader::Pieces& package, const std::string& c
 
 AotiPackage::~AotiPackage() {
   runner_.reset();
-  for (const AtenTensorHandle handle : handles_) aoti_torch_delete_tensor_object(handle);
+  for (AtenTensorHandle handle : handles_) aoti_torch_delete_tensor_object(handle);
 }
 
 std::string AotiPackage::reason(const std::exception& error) const {
