@@ -155,6 +155,16 @@ def native_mlp(once: Once) -> Path:
     return once("native", write) / "mlp.pt"
 
 
+@pytest.fixture(scope="session")
+def extracted(native_mlp: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The native program of `native_mlp` in a file, with its header beside it."""
+    import kit
+
+    path = tmp_path_factory.mktemp("extracted") / "mlp.so"
+    assert kit.extract(native_mlp, path, header=True) == "x86-64-v3"
+    return path
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder to run commands in: whatever they leave there, a test can find."""

@@ -90,11 +90,10 @@ class Model {
   /// Replaces the program's weights by those of a .safetensors file, under the names that they have in the
   /// model (those of its state_dict). Beside them the file may hold cases, `cases/0.inputs.<name>` and
   /// `cases/0.outputs.<name>`: they are replayed, and if one differs beyond the tolerance, the weights before
-  /// are in use again. Without any, a warning is there until weights are
-  /// replaced again. Calls wait meanwhile. Throws an input error that
-  /// names a weight that is unknown, missing, or of another dtype or shape, a parity error for a case that
-  /// differs, and an unavailable error for a program whose weights cannot be replaced: only those of aoti
-  /// can.
+  /// are in use again. Without any, a warning is there until weights are replaced again. Calls wait
+  /// meanwhile. Throws an input error that names a weight that is unknown, missing, or of another dtype or
+  /// shape, a parity error for a case that differs, and an unavailable error for a program whose weights
+  /// cannot be replaced: only those of aoti can.
   void update_weights(const std::string& path);
 
   /// Seeds the random generators that the program draws from: those of the whole process.

@@ -32,9 +32,9 @@ struct Report {
   const OutputResult* first_failure() const noexcept;
 };
 
-/// Replays the golden cases that `archive` has for the method of `model`, and compares: once,
-/// or three times where the program is fused, for fused code runs from the second call on. If the method has
-/// a seed, the random generators are seeded before each call, and stay as the last one leaves them. A
+/// Replays the golden cases that `archive` has for the method of `model`, and compares: once, or
+/// three times where the program is fused, for fused code runs from the second call on. If the method has a
+/// seed, the random generators are seeded before each call, and stay as the last one leaves them. A
 /// difference is reported in the result; a method without cases throws an archive error.
 Report verify(const Model& model, const Archive& archive);
 

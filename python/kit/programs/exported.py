@@ -115,7 +115,7 @@ def _without_graphs() -> Iterator[None]:
         raise
     finally:
         text = printed.getvalue()
-        sys.stderr.write(text.replace(graph, "") if graph.strip() else text)
+        print(text.replace(graph, "") if graph.strip() else text, end="", file=sys.stderr)
 
 
 def _reason(error: BaseException, signature: Signature) -> str:
