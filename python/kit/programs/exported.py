@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from kit.eager import Eager
 from kit.errors import Error, TraceError
+from kit.programs.bytes_as_truth import bytes_as_truth
 from kit.programs.quiet import quiet
 from kit.signature import LARGEST, Signature
 from kit.source import frames_in, is_own, one_line, place_of, raised_at
@@ -29,7 +30,7 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
     try:
         with warnings.catch_warnings(), torch.no_grad(), _without_graphs():
             warnings.simplefilter("ignore")
-            return torch.export.export(
+            program = torch.export.export(
                 _Flat(eager), tuple(example), dynamic_shapes=(_shapes(signature),), strict=False
             )
     except Error:
@@ -42,6 +43,8 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
             f"{where}: torch.export, which compiled programs are made from, refuses it: "
             f"{_reason(error, signature)}; export the program torchscript alone, or change the model"
         ) from error
+    bytes_as_truth(program)
+    return program
 
 
 def example_of(signature: Signature, cases: Sequence[Sequence[Tensor]]) -> list[Tensor]:
