@@ -61,6 +61,32 @@ def test_what_inductor_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         compile_method(*simple(Refused()), "x86-64-v2")
 
 
+class Decomposed(nn.Module):
+    """An operation that Inductor has no code of its own for, between two that it has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.svdvals(x + 1) * 2  # given up
+
+
+@pytest.mark.parametrize("engine", ["native", "aoti"])
+def test_what_inductor_gives_up_on_without_a_message_is_named(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def codegen(self: object, wrapper: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("torch._inductor.ir.FallbackKernel.codegen", codegen)
+    monkeypatch.setenv("KIT_CACHE", str(tmp_path))
+    lines = Path(__file__).read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.endswith("# given up"))
+    with pytest.raises(
+        TraceError,
+        match=rf"aten\.linalg_svdvals\.default at .*test_failures.py:{line} for the program '{engine}': "
+        "AssertionError: raise AssertionError; write that part of the model otherwise",
+    ):
+        kit.export(Decomposed(), args=(torch.ones(2, 3),), path=tmp_path / "model.pt", programs=(engine,))
+
+
 def test_a_full_disk_is_not_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     inductor_raises(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), monkeypatch)
     with pytest.raises(UnavailableError, match="No space left on device; make room there"):

@@ -6,11 +6,13 @@ import errno
 import re
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torch.export import ExportedProgram
+from torch.fx import Node
 
 from kit.errors import InternalError, TraceError, UnavailableError
 from kit.programs import build_cache
@@ -41,11 +43,15 @@ def failure(error: Exception, program: ExportedProgram, engine: str) -> Exceptio
     target = next(
         (found[1] for one in chain for found in [re.search(r"target: ([\w.:]+)", str(one))] if found), None
     )
-    operation = f"the operation {target}" if target else "it"
     place = _place(program, target)
+    node = next(filter(None, (_node(one) for one in chain)), None) if target is None else None
+    if node is not None:
+        origin = _origin(node, program)
+        target, place = str(origin.target), place_of_node(origin)
+    operation = f"the operation {target}" if target else "it"
     at = f" at {place}" if place else ""
     return TraceError(
-        f"Inductor cannot compile {operation}{at} for the program '{engine}': {one_line(cause)}; write that "
+        f"Inductor cannot compile {operation}{at} for the program '{engine}': {_reason(cause)}; write that "
         "part of the model otherwise, or export without this program"
     )
 
@@ -87,6 +93,32 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = getattr(error, "inner_exception", None) or error.__cause__
+
+
+def _node(error: BaseException) -> Node | None:
+    """The node that Inductor was writing the code of when this was raised."""
+    from torch._inductor.ir import Operation
+
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        for value in frame.f_locals.values():
+            if isinstance(value, Operation):
+                return next(iter(value.get_origins()), None)
+    return None
+
+
+def _origin(node: Node, program: ExportedProgram) -> Node:
+    """The node of the program that a node of Inductor's was made from, if it tells; else that one itself."""
+    known = {one.name: one for one in program.graph.nodes}
+    sources = node.meta.get("from_node")
+    while sources:
+        node, sources = known.get(sources[-1].name, node), sources[-1].from_node
+    return node
+
+
+def _reason(error: BaseException) -> str:
+    """What an exception says; of one that says nothing, the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{one_line(error)}: {frames[-1].line}" if frames and not str(error).strip() else one_line(error)
 
 
 def _place(program: ExportedProgram, target: str | None) -> str:

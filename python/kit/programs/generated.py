@@ -16,9 +16,9 @@ from torch import Tensor
 from kit.errors import Error, InternalError, TraceError
 from kit.programs.complex_numbers import without_complex
 from kit.programs.division import thrown_at_once
+from kit.programs.failures import failure
 from kit.programs.inductor import compiling, replaced
 from kit.programs.products import bilinear_as_products, products_by_size, single_columns_as_sums
-from kit.source import one_line
 
 _CONFIG: Mapping[str, Any] = {
     "aot_inductor.link_libtorch": False,
@@ -85,10 +85,7 @@ def generate(program: torch.export.ExportedProgram, example: Sequence[Tensor], t
         except Error:
             raise
         except Exception as error:
-            raise TraceError(
-                f"torch's Inductor, which compiled programs are made with, refuses the model: "
-                f"{one_line(error)}; export the program torchscript alone, or change the model"
-            ) from error
+            raise failure(error, program, "native") from error
     _check_sizes(program)
     if len(found) != 1:
         raise InternalError(f"Inductor generated {len(found)} models where one was expected")
