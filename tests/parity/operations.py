@@ -278,6 +278,8 @@ class Complex(nn.Module):
             z.T.unsqueeze(-2),
         ]
         found += [torch.where(z.real > 0, z, z.conj()), torch.view_as_real(turned).flatten(1), z * torch.inf]
+        found += [torch.where(z.real > 0, z, 2.0), z.masked_fill(z.imag > 0, 1 - 2j)]
+        found += [z + torch.full((5,), 3j)]
         outer = (z[:, :, None] * z[:, None]).to(torch.complex128)
         found += [z.angle(), z @ z[0], (outer @ z[:, :, None].to(torch.complex128)).to(torch.complex64)]
         return _numbered("computed", found)

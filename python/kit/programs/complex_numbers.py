@@ -160,6 +160,22 @@ def _complex(real: Tensor, imaginary: Tensor) -> Any:
     return _joined(real, imaginary)
 
 
+@_rule(aten.full.default, real=True)
+def _full(size: Sequence[int], value: Any, dtype: torch.dtype | None = None, **layout: Any) -> Any:
+    if dtype is None and isinstance(value, complex):
+        dtype = torch.get_default_dtype().to_complex()
+    if dtype is None or not dtype.is_complex:
+        return NotImplemented
+    whole = complex(value)
+    real = aten.full(size, whole.real, dtype=_real_of(dtype), **layout)
+    return _joined(real, torch.full_like(real, whole.imag))
+
+
+@_rule(aten.scalar_tensor.default, real=True)
+def _scalar(value: Any, dtype: torch.dtype | None = None, **layout: Any) -> Any:
+    return _full([], value, dtype, **layout)
+
+
 def _as_pairs(operation: Any, value: Tensor, *args: Any) -> Tensor:
     """The result of an operation that does the same to both parts."""
     result: Tensor = aten.view_as_complex(operation(aten.view_as_real(value), *args))
