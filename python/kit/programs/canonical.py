@@ -18,6 +18,7 @@ import torch
 
 from kit.errors import InternalError
 from kit.programs.deprecation import torchscript_deprecation_ignored
+from kit.programs.names import check_class, unreadable
 from kit.programs.pickles import pickled_texts, replace_texts
 from kit.programs.variables import renumber_variables
 from kit.writing import temporary_folder
@@ -44,12 +45,15 @@ def canonical(program: torch.jit.ScriptModule) -> tuple[Members, torch.jit.Scrip
     """These members, and the program as it is loaded from them.
 
     Dropped are the inputs of the trace, source locations (paths of this machine) and a checksum over these.
-    Raises InternalError if torch writes something unknown.
+    Raises TraceError for names that torch cannot read again, InternalError if it writes something unknown.
     """
     with torchscript_deprecation_ignored():
         members = _canonical(_saved(program))
         for _ in range(_MOST_ROUNDS):
-            loaded = _loaded(members)
+            try:
+                loaded = _loaded(members)
+            except (RuntimeError, UnicodeDecodeError) as error:
+                raise unreadable(program) or error from error
             again = _canonical(_saved(loaded))
             if again == members:
                 return members, loaded
@@ -129,6 +133,7 @@ def _chunks(members: Members) -> dict[str, str]:
                 raise InternalError(
                     f"torch wrote '{line}' in '{name}', which kit does not know; please report the model"
                 )
+            check_class(_MANGLE.sub("", f"{qualifier}.{head[2]}").removeprefix("__torch__."))
             # torch writes constants in the order of a set, which Python shuffles from process to process.
             text = _CONSTANTS.sub(lambda match: "".join(sorted(match[0].splitlines(keepends=True))), text)
             chunks[f"{qualifier}.{head[2]}"] = text.rstrip("\n") + "\n"
