@@ -18,7 +18,7 @@ from kit.guards.devices import DeviceWatch, holds_device
 from kit.guards.difference import baked_value
 from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
-from kit.guards.operations import random_operation, training_mode
+from kit.guards.operations import draws_random_numbers
 from kit.guards.paths import doubts
 from kit.otherwise import traced_otherwise
 from kit.programs.branches import Branches, of_branches
@@ -75,7 +75,7 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
             break
     refuse(findings or _differences(evidence, eager, recipe, branches))
     assert signature is not None  # there were no findings
-    if eager.seed is not None and not check((training_mode, random_operation), evidence):
+    if eager.seed is not None and not draws_random_numbers(evidence):
         eager.seed = None  # nothing random came of what the recipe allows
     return Guarded(eager, recipe, signature, branches, program)
 

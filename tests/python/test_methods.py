@@ -13,6 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import kit
 from kit.errors import TraceError, UsageError
@@ -239,6 +240,35 @@ def test_what_is_allowed_and_not_there_leaves_no_seed(tmp_path: Path) -> None:
     archive = kit.export(nn.Linear(3, 2), X, tmp_path / "model.pt", allow=["random", "training-mode"])
     assert archive.manifest is not None
     assert archive.manifest.method("forward").seed is None
+
+
+class Normed(nn.Module):
+    """By the batch at hand, and dropped with a probability."""
+
+    mean: Tensor
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = functional.batch_norm(x, self.mean.clone(), self.mean + 1, training=True)
+        return functional.dropout(normed, self.probability)
+
+
+def test_a_norm_that_is_allowed_draws_nothing_and_can_be_compiled(tmp_path: Path) -> None:
+    path, allow = tmp_path / "model.pt", ["training-mode:batch_norm"]
+    archive = kit.export(Normed(0), X, path, allow=allow, programs=("native",))
+    assert archive.manifest is not None
+    assert archive.manifest.method("forward").seed is None
+    found = kit.load(path, engine="native")(X)
+    torch.testing.assert_close(found, functional.batch_norm(X, None, None, training=True))
+
+
+def test_dropout_beside_a_norm_draws_and_cannot_be_compiled(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="'forward' draws random numbers"):
+        kit.export(Normed(0.5), X, tmp_path / "model.pt", allow=["training-mode"], programs=("native",))
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def random_operation(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+def draws_random_numbers(evidence: Evidence) -> bool:
+    """Whether an operation does: dropout in training does, and a norm in training does not."""
+    trained = (kind for kind, node in evidence.example.kinds if _may_train(kind) and _trains(node))
+    return any(kind not in _NORMS for kind in trained) or any(True for _ in random_operation(evidence))
+
+
 def baked_device(evidence: Evidence) -> Iterator[Finding]:
     """A device that the code names: the program would go on using it, wherever it is loaded."""
     to_numpy = {event.place for event in evidence.example.events if event.word == "array"}
