@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kit.archive import Archive
 from kit.cases import Case, make_cases, run_case, scale_of
-from kit.compare import Tolerance, default_tolerance
+from kit.compare import DEFAULT_TOLERANCES, Tolerance, default_tolerance
 from kit.coverage import cover_branches
 from kit.errors import Error, ParityError, TraceError
 from kit.guard import Guarded
@@ -20,9 +20,10 @@ from kit.method import Method
 from kit.programs import aoti
 from kit.programs.torchscript import ENGINE
 from kit.replay import TRACED, Run, compare_ways, difference, predict_with, traced_in_python, verify_archive
-from kit.report import ParityReport
+from kit.report import Difference, ParityReport
 from kit.runtime import Model
 from kit.shapes import example_sizes
+from kit.signature import TensorSpec
 from kit.sizes import budget_of, rungs_of
 from kit.values import VARIANTS, random_like, variant
 
@@ -136,10 +137,11 @@ def _in_cpp(archive: Archive, model: Model, method: Method, one: Prepared) -> Pa
             f"{model.label} fails on a golden case, where the eager model does not: {error}; make the model "
             "independent of the sizes, narrow the ranges of its dims, or leave this program out"
         ) from error
+    specs = {spec.name: spec for spec in method.signature.outputs}
     for row in report.rows:
         for column, found in row.differences.items():
             if not found.within:
-                raise _differs(ParityError, one.cases[row.case], row.output, column, found.reason)
+                raise _differs(ParityError, one.cases[row.case], specs[row.output], column, found)
     exact = model.engine == ENGINE
     proofs = one.proofs if exact else [_at_scale(case) for case in one.proofs]
     _compare(proofs, method, partial(predict_with, model), model.device, report.columns[0], ParityError)
@@ -189,7 +191,7 @@ def _compare(
             tolerance = _tolerance(method, spec.dtype)
             found = difference(actual, expected, replace(tolerance, atol=tolerance.atol * case.scale))
             if not found.within:
-                raise _differs(kind, case, spec.name, way, found.reason)
+                raise _differs(kind, case, spec, way, found)
         results.append(outputs)
     return results
 
@@ -198,8 +200,16 @@ def _tolerance(method: Method, dtype: str) -> Tolerance:
     return method.tolerances.get(dtype, default_tolerance(dtype))
 
 
-def _differs(kind: type[Error], case: Case, output: str, way: str, reason: str) -> Error:
+def _differs(kind: type[Error], case: Case, spec: TensorSpec, way: str, found: Difference) -> Error:
+    """The error, with what helps: in Python the TorchScript program has given what the eager model gives, so
+    another one that does not is the program's own doing."""
+    remedies = ["make the model deterministic and independent of the example"]
+    if kind is ParityError and not way.startswith(ENGINE):
+        remedies = ["leave this program out", "let the model compute this output otherwise"]
+    if spec.dtype in DEFAULT_TOLERANCES and found.max_abs > 0:
+        remedies.append("widen `tolerances` in the recipe")
+    *first, last = remedies
     return kind(
-        f"{case.what}, output '{output}': {way} differs from eager: {reason}; no archive was written: make "
-        "the model deterministic and independent of the example, or widen `tolerances` in the recipe"
+        f"{case.what}, output '{spec.name}': {way} differs from eager: {found.reason}; no archive was "
+        f"written: {', '.join(first)}{', or ' if first else ''}{last}"
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 import kit
 import kit.guard
@@ -24,6 +25,7 @@ from kit.prove import prepare
 from kit.recipe import Recipe
 from kit.replay import predict_with
 from kit.report import Difference, ParityReport
+from kit.signature import TensorSpec
 from kit.state import evaluating
 
 X = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -123,6 +125,39 @@ def test_cpp_is_compared_on_what_is_not_stored_too(tmp_path: Path, monkeypatch: 
     with pytest.raises(ParityError, match=r"^zeros, output 'output': torchscript \(C\+\+\) differs"):
         kit.export(lambda x: x * 2, X, tmp_path / "model.pt")
     assert list(tmp_path.iterdir()) == []
+
+
+def places_of_largest(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of each two, and where they are: of NaN this is another place in Inductor's code."""
+    found: tuple[Tensor, Tensor] = functional.max_pool2d(x, 2, return_indices=True)
+    return found
+
+
+def test_what_no_tolerance_helps_against_is_not_told_to_be_widened(tmp_path: Path) -> None:
+    with pytest.raises(
+        ParityError,
+        match=r"^NaN, output 'output\.1': native x86-64-v3 \(C\+\+\) differs from eager: .*; no archive was "
+        r"written: leave this program out, or let the model compute this output otherwise$",
+    ):
+        kit.export(places_of_largest, torch.randn(1, 2, 4, 4), tmp_path / "model.pt", programs=("native",))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "off", "way", "remedy"),
+    [
+        ("float32", 0.5, "traced in Python", "make the model .* of the example, or widen `tolerances`"),
+        ("int64", 2.0, "traced in Python", "make the model deterministic and independent of the example$"),
+        ("float32", 0.0, "torchscript (C++)", "make the model deterministic and independent of the example$"),
+        ("float32", 0.5, "aoti x86-64-v3 (C++)", "leave this program out, let .*, or widen `tolerances`"),
+        ("complex64", 0.5, "native x86-64-v3 (C++)", "leave this program out, .*, or widen `tolerances`"),
+    ],
+)
+def test_remedies_are_those_that_can_help(dtype: str, off: float, way: str, remedy: str) -> None:
+    (case,) = prepared(lambda x: x * 2, cases=1).cases
+    kind = TraceError if way == "traced in Python" else ParityError
+    difference = Difference(False, False, off, off, "1 of 6 elements differ")
+    error = kit.prove._differs(kind, case, TensorSpec("y", dtype, (2, 3)), way, difference)
+    assert re.search(f"written: {remedy}", str(error)), str(error)
 
 
 def prepared(model: Any, args: Any = X, **known: Any) -> kit.prove.Prepared:
