@@ -14,6 +14,7 @@ from typing import IO
 from kit.errors import UnavailableError, UsageError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_OF_WRITES = (*_NO_ROOM, errno.EFBIG, errno.EIO)
 
 
 def check_destination(path: str | os.PathLike[str], read: str | os.PathLike[str] | None = None) -> Path:
@@ -76,12 +77,27 @@ def replacing(path: str | os.PathLike[str], again: str, *, mode: int = 0o666) ->
 
 @contextmanager
 def temporary_folder(prefix: str = "kit-") -> Iterator[Path]:
-    """A folder for temporary files, which is gone at the end. Raises UnavailableError for any OSError."""
+    """A folder for temporary files, which is gone at the end. Raises UnavailableError if it cannot be made or
+    written to; any other OSError of the block is passed on."""
     try:
-        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
-            yield Path(name).resolve()
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     except OSError as error:
         raise temporary_fault(error) from error
+    with made as name:
+        folder = Path(name).resolve()
+        try:
+            yield folder
+        except OSError as error:
+            if not _is_about(error, folder):
+                raise
+            raise temporary_fault(error) from error
+
+
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Whether it is of a file in the folder, or of a write that failed, which names no file."""
+    if error.filename is None:
+        return error.errno in _OF_WRITES
+    return isinstance(error.filename, str) and Path(error.filename).is_relative_to(folder)
 
 
 def temporary_fault(error: OSError) -> UnavailableError:

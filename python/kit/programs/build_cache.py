@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kit.errors import UnavailableError
+
 VARIABLE = "KIT_CACHE"
 _MOST_BYTES = 1 << 32
 _SUFFIX = ".built"
@@ -66,7 +68,7 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
 
 def keep_log(text: str) -> Path:
     """Keep what a compiler said when it failed, and tell where: in the folder, or if that cannot be written,
-    in the current one."""
+    in the current one. Raises UnavailableError if neither can."""
     name = f"failed-{hashlib.sha256(text.encode()).hexdigest()[:16]}.log"
     log = folder() / name
     try:
@@ -74,7 +76,13 @@ def keep_log(text: str) -> Path:
         log.write_text(text)
     except OSError:
         log = Path(name).absolute()
-        log.write_text(text)
+        try:
+            log.write_text(text)
+        except OSError as error:
+            raise UnavailableError(
+                f"{log}: the compiler failed, and what it said cannot be written: {error.strerror}; set "
+                f"{VARIABLE} to a folder that can be, and export again"
+            ) from error
     return log
 
 

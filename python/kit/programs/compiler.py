@@ -156,6 +156,11 @@ class _Processes:
                     f"{command[0]} is not here, which native programs are made with; install the packages "
                     "g++ and binutils (apt-get install g++ binutils)"
                 ) from error
+            except OSError as error:
+                raise UnavailableError(
+                    f"{command[0]} cannot be started, which native programs are made with: "
+                    f"{error.strerror}; see that it works, and export again"
+                ) from error
             self._running.add(process)
         try:
             printed, said = process.communicate()
