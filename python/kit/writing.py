@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from kit.errors import UnavailableError, UsageError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_PURPOSES = ("compile", "write")
+_LEFT = re.compile(rf"kit-({'|'.join(_PURPOSES)})-\w{{8}}")
+_OLD = 24 * 60 * 60  # seconds
 _OF_WRITES = (*_NO_ROOM, errno.EFBIG, errno.EIO)
 
 
@@ -76,21 +83,53 @@ def replacing(path: str | os.PathLike[str], again: str, *, mode: int = 0o666) ->
 
 
 @contextmanager
-def temporary_folder(prefix: str = "kit-") -> Iterator[Path]:
-    """A folder for temporary files, which is gone at the end. Raises UnavailableError if it cannot be made or
-    written to; any other OSError of the block is passed on."""
-    try:
-        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise temporary_fault(error) from error
-    with made as name:
-        folder = Path(name).resolve()
+def temporary_folder(purpose: str = "write") -> Iterator[Path]:
+    """A folder for temporary files, which is gone at the end; what a killed process left of its own goes with
+    the next one that is made a day later or more.
+
+    purpose: a word for its name, one of `_PURPOSES`.
+
+    Raises UnavailableError if it cannot be made or written to; any other OSError of the block is passed on.
+    """
+    with ExitStack() as stack:
+        try:
+            made = tempfile.TemporaryDirectory(prefix=f"kit-{purpose}-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made)).resolve()
+        except OSError as error:
+            raise temporary_fault(error) from error
+        with suppress(OSError):  # where none can be locked, none is ever removed
+            stack.callback(os.close, _locked(folder, fcntl.LOCK_SH))
+        _remove_left(folder.parent)
         try:
             yield folder
         except OSError as error:
             if not _is_about(error, folder):
                 raise
             raise temporary_fault(error) from error
+
+
+def _locked(folder: Path, how: int) -> int:
+    """A lock on a folder, which whoever made it has as long as it lives. Close it to release it."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, how)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _remove_left(place: Path) -> None:
+    """Remove temporary folders whose process was killed. Only those of this user that are older than a day,
+    for one that has just been made is not locked yet."""
+    for folder in place.glob("kit-*"):
+        with suppress(OSError):  # its process lives, or another one is removing it
+            status = folder.lstat()
+            old = time.time() - status.st_mtime > _OLD
+            if old and status.st_uid == os.getuid() and _LEFT.fullmatch(folder.name):
+                lock = _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
 
 
 def _is_about(error: OSError, folder: Path) -> bool:

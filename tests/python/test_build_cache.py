@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +94,68 @@ def test_what_was_not_used_for_longest_goes_first(place: Path, monkeypatch: pyte
     for key in "acd":
         cached(key, never)
     assert cached("b", lambda: b"made again") == b"made again"
+
+
+def test_no_lock_is_left(place: Path) -> None:
+    def fail() -> bytes:
+        raise KeyError
+
+    cached("key", lambda: b"made")
+    cached("key", never)
+    with pytest.raises(KeyError):
+        cached("other", fail)
+    assert [one.suffix for one in place.iterdir()] == [".built"]
+
+
+def test_locks_of_killed_processes_are_removed_and_no_others(place: Path) -> None:
+    place.mkdir(parents=True)
+    names = ("left", "held", "new")
+    left, held, new = (place / f"{name}.lock" for name in names)
+    for path in (left, held, new):
+        path.touch()
+    for path in (left, held):
+        os.utime(path, (0, 0))
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        cached("key", lambda: b"made")
+    assert not left.exists()
+    assert held.exists()
+    assert new.exists()
+
+
+def test_who_waited_for_a_lock_that_was_removed_takes_the_one_that_is_there(place: Path) -> None:
+    """Or the two would hold locks on two files of one name."""
+    place.mkdir(parents=True)
+    path, taken = place / "a.lock", threading.Event()
+    first = build_cache._lock(path)
+
+    def wait() -> None:
+        lock = build_cache._lock(path)
+        taken.set()
+        build_cache._unlock(lock, path)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.2)  # until it has opened the file
+    path.unlink()
+    second = build_cache._lock(path)
+    os.close(first)
+    assert not taken.wait(0.5)
+    build_cache._unlock(second, path)
+    assert taken.wait(60)
+    waiting.join()
+    assert not path.exists()
+
+
+def test_a_lock_that_has_become_anothers_is_not_removed(place: Path) -> None:
+    place.mkdir(parents=True)
+    path = place / "a.lock"
+    first = build_cache._lock(path)
+    path.unlink()
+    second = build_cache._lock(path)
+    build_cache._unlock(first, path)
+    assert path.exists()
+    build_cache._unlock(second, path)
 
 
 def _count(path: str, _: int) -> bytes:

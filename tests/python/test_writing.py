@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from kit import writing
 from kit.errors import UnavailableError
 from kit.programs import build_cache, compiler
 from kit.writing import temporary_folder
@@ -25,6 +29,84 @@ def test_a_folder_is_gone_at_the_end(place: Path) -> None:
         (folder / "file").write_text("text")
         assert folder.parent == place.resolve()
     assert not folder.exists()
+
+
+def aged(folder: Path) -> Path:
+    """Two days old."""
+    then = time.time() - 2 * 24 * 60 * 60
+    os.utime(folder, (then, then))
+    return folder
+
+
+def left(place: Path, name: str = "kit-compile-0a_bcdef") -> Path:
+    """A folder as a process leaves it that was killed."""
+    (place / name / "deep").mkdir(parents=True)
+    (place / name / "deep" / "file").write_text("text")
+    return aged(place / name)
+
+
+def test_what_killed_processes_left_is_removed(place: Path) -> None:
+    folders = [left(place), left(place, "kit-write-01234567")]
+    with temporary_folder():
+        assert not any(folder.exists() for folder in folders)
+
+
+def test_a_process_that_was_killed_leaves_what_is_removed_later(place: Path) -> None:
+    code = (
+        "import os, signal\nfrom kit.writing import temporary_folder\n"
+        "with temporary_folder('compile') as folder:\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(Path(writing.__file__).parents[1])}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == -9
+    (folder,) = place.glob("kit-compile-*")
+    with temporary_folder():
+        assert folder.exists()  # it may have been made just now
+    aged(folder)
+    with temporary_folder():
+        assert not folder.exists()
+
+
+def test_a_folder_of_a_process_that_lives_stays(place: Path) -> None:
+    with temporary_folder("compile") as folder:
+        aged(folder)
+        with temporary_folder():
+            assert folder.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["kit-compile-mine", "kit-compile-0a_bcdef.old", "kit-01234567", "kit-other-01234567"]
+)
+def test_folders_of_other_names_stay(name: str, place: Path) -> None:
+    folder = left(place, name)
+    with temporary_folder():
+        assert folder.exists()
+
+
+def test_a_link_and_what_it_points_to_stay(place: Path) -> None:
+    folder, link = left(place, "elsewhere"), place / "kit-compile-01234567"
+    link.symlink_to(folder)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    with temporary_folder():
+        assert (folder / "deep" / "file").exists()
+        assert link.is_symlink()
+
+
+def test_folders_of_other_users_stay(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = left(place)
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with temporary_folder():
+        assert folder.exists()
+
+
+def test_a_place_whose_folders_cannot_be_locked_will_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    folder = left(place)
+    with temporary_folder() as made:
+        assert made.is_dir()
+        assert folder.exists()
 
 
 def test_a_folder_that_cannot_be_made(place: Path) -> None:

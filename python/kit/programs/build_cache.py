@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from kit.errors import UnavailableError
 VARIABLE = "KIT_CACHE"
 _MOST_BYTES = 1 << 32
 _SUFFIX = ".built"
+_LOCK = ".lock"
+_OLD = 24 * 60 * 60
+"""Seconds after which a lock that nobody holds is one of a process that was killed."""
 _log = logging.getLogger("kit")
 
 
@@ -44,13 +48,12 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
     try:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
-        lock = os.open(place / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _lock(place / f"{name}{_LOCK}")
     except (OSError, RuntimeError) as error:
         _note(error)
     if lock is None:
         return make()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         entry = place / f"{name}{_SUFFIX}"
         known = _read(entry)
         if known is not None:
@@ -63,7 +66,7 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
             _note(error)
         return result
     finally:
-        os.close(lock)
+        _unlock(lock, place / f"{name}{_LOCK}")
 
 
 def keep_log(text: str) -> Path:
@@ -84,6 +87,36 @@ def keep_log(text: str) -> Path:
                 f"{VARIABLE} to a folder that can be, and export again"
             ) from error
     return log
+
+
+def _lock(path: Path, how: int = fcntl.LOCK_EX) -> int:
+    """Lock a file, which is made if it is not there. Who holds a lock may remove its file: one that was
+    removed while this process waited for it keeps nobody out, and the file that is there now is locked."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, how)
+            if _is_at(lock, path):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _unlock(lock: int, path: Path) -> None:
+    """Remove the file of a lock that is held, and release it; in this order, or it would be another's."""
+    with contextlib.suppress(OSError):  # then it is left, and locked by whoever wants it next
+        if _is_at(lock, path):
+            path.unlink()
+    os.close(lock)
 
 
 def _note(error: Exception) -> None:
@@ -117,7 +150,12 @@ def _write(entry: Path, result: bytes) -> None:
 
 
 def _prune(place: Path, newest: Path) -> None:
-    """Remove what was not used for longest, until the rest is no more than 4 GiB."""
+    """Remove what was not used for longest, until the rest is no more than 4 GiB, and what killed processes
+    have left of locks."""
+    for path in place.glob(f"*{_LOCK}"):
+        with contextlib.suppress(OSError):  # it is held, or another process is removing it
+            if time.time() - path.stat().st_mtime > _OLD:
+                _unlock(_lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB), path)
     entries = sorted(_sizes(place), reverse=True)
     total = 0
     for _, size, entry in entries:

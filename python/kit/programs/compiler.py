@@ -89,7 +89,7 @@ def build(sources: Sequence[Source], library: Sequence[Source], target: str) -> 
     key = "\n".join(
         [compiler.version, torch.__version__, target, *_COMMON, *_LINK, RUNTIME, _EXPORTS, *_further()]
     )
-    with temporary_folder("kit-compile-") as folder:
+    with temporary_folder("compile") as folder:
         processes = _Processes(folder)
 
         def compiled(source: Source) -> bytes:

@@ -75,7 +75,7 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
     """
     compiler = check_compiler()
     level = target if target in LEVELS else LEVELS[0]
-    with _lock, temporary_folder("kit-compile-") as folder, ExitStack() as stack:
+    with _lock, temporary_folder("compile") as folder, ExitStack() as stack:
         # What CXX says now: Inductor has read it when it was imported.
         _enter_settings(stack, {**config, "cpp.cxx": (None, compiler.command)})
         stack.enter_context(changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
