@@ -53,9 +53,10 @@ def verify(
     method: the one to replay; all that the archive has, if not given.
     configuration: how the TorchScript engine runs it; the report says how it ran.
 
-    A difference is in the report and raises nothing. Raises ArchiveError if the file is no sound archive or
-    has no golden cases, UsageError if it has no such method, UnavailableError if the host lacks the engine or
-    the device.
+    A difference is in the report and raises nothing. A program that the exporting host could not run stays
+    unverified: only `predictor verify` notes that it has passed here. Raises ArchiveError if the file is no
+    sound archive or has no golden cases, UsageError if it has no such method, UnavailableError if the host
+    lacks the engine or the device.
     """
     archive = Archive(path)
     manifest = known_manifest(archive)
