@@ -36,6 +36,15 @@ class WideConvolutions(nn.Module):
                 "thirds": nn.Conv2d(34, 20, (1, 3), (1, 3), (0, 1)),
             }
         )
+        self.depthwise = nn.ModuleDict(
+            {
+                "seven": nn.Conv2d(34, 34, 7, padding=3, groups=34),
+                "strided": nn.Conv2d(34, 34, 3, stride=2, padding=1, groups=34, bias=False),
+                "uneven": nn.Conv2d(34, 68, (3, 5), (1, 3), (2, 4), (2, 3), groups=34),
+            }
+        )
+        self.line = nn.Conv1d(34, 34, 9, padding=4, groups=34)
+        self.space = nn.Conv3d(2, 4, 3, (2, 1, 2), 1, groups=2)
         self.in_float64 = nn.Conv2d(34, 38, 3, padding=1).double()
         self.in_bfloat16 = nn.Conv2d(34, 38, 3, padding=1).bfloat16()
         self.weight = nn.Parameter(torch.randn(34, 34, 3, 3) / 17)
@@ -45,6 +54,11 @@ class WideConvolutions(nn.Module):
         conv, came = functional.conv2d, x[0, :, :9, :16].reshape(-1, 16, 3, 3)
         return {
             **{name: part(x) for name, part in self.plane.items()},
+            **{f"depthwise_{name}": part(x) for name, part in self.depthwise.items()},
+            "depthwise_line": self.line(x.flatten(2)),
+            "depthwise_space": self.space(x.reshape(-1, 2, 17, 13, 17)),
+            "depthwise_float64": conv(x.double(), self.depthwise["seven"].weight.double(), groups=34),
+            "depthwise_bfloat16": conv(x.bfloat16(), self.depthwise["seven"].weight.bfloat16(), groups=34),
             "float64": self.in_float64(x.double()),
             "bfloat16": self.in_bfloat16(x.bfloat16()),
             "channels_last": self.plane["padding_1"](last),

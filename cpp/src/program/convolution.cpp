@@ -9,6 +9,7 @@
 #include <torch/csrc/inductor/aoti_torch/generated/c_shim_cpu.h>
 
 #include "channels_last.h"
+#include "depthwise.h"
 #include "elements.h"
 #include "geometry.h"
 #include "matmul.h"
@@ -110,28 +111,6 @@ bool by_winograd(const Geometry& g, const float* input, AtenTensorOpaque& weight
   return suited;
 }
 
-/// Where a channel sees but one other, there is no matrix to multiply with: row by row, tap by tap.
-template <typename T>
-void depthwise(const Geometry& g, const T* input, const T* weight, T* output) {
-  const std::int64_t filters = g.out_channels / g.groups;
-  for (std::int64_t i = 0; i < g.batch * g.groups; ++i, input += g.pixels())
-    for (std::int64_t f = 0; f < filters; ++f, output += g.positions()) {
-      const T* const taps = weight + ((i % g.groups) * filters + f) * g.taps();
-      for (std::int64_t r = 0; r < g.rows().count; ++r)
-        walk(g, {r, 1},
-             [&](std::int64_t tap, std::int64_t, std::int64_t pixel, std::int64_t begin, std::int64_t end) {
-               T* const to = output + r * g.out[2] + begin;
-               const T* const from = input + pixel;
-               const T factor = taps[tap];
-               const std::int64_t count = end - begin, stride = g.stride[2];
-               if (stride == 1)
-                 for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
-               else
-                 for (std::int64_t k = 0; k < count; ++k) to[k] += factor * from[k * stride];
-             });
-    }
-}
-
 /// The other way: adds each column to the pixel that it comes from.
 template <typename T>
 void gather(const Geometry& g, const T* columns, std::int64_t channels, T* input) {
@@ -161,7 +140,7 @@ void transposed(const Geometry& g, std::int32_t dtype, const T* input, const T* 
   }
 }
 
-/// What both begin with: the output holds the bias, or 0.
+/// What it begins with: the output holds the bias, or 0.
 template <typename T>
 void fill(AtenTensorOpaque& out, const AtenTensorOpaque* bias, std::int64_t channels, std::int64_t pixels) {
   T* data = reinterpret_cast<T*>(out.data());
@@ -176,17 +155,19 @@ void run(const Geometry& g, bool is_transposed, const AtenTensorOpaque& input, A
          AtenTensorOpaque* bias, AtenTensorOpaque& out) {
   const T* const in = elements<T>(input);
   T* const to = elements<T>(out);
-  if (is_transposed || g.depthwise()) {
+  if (is_transposed) {
     const Plain kernel(&weight);
-    fill<T>(out, bias, is_transposed ? g.in_channels : g.out_channels,
-            is_transposed ? g.pixels() : g.positions());
-    if (!is_transposed) return depthwise(g, in, elements<T>(*kernel), to);
+    fill<T>(out, bias, g.in_channels, g.pixels());
     const Scratch columns(out.dtype, g.in_channels / g.groups * g.taps() * g.positions());
     return transposed(g, out.dtype, in, elements<T>(*kernel), to, columns.data<T>());
   }
   std::optional<Contiguous> plain_bias;
   if (bias != nullptr) plain_bias.emplace(bias);
   const T* const added = bias != nullptr ? elements<T>(**plain_bias) : nullptr;
+  if (g.depthwise()) {
+    const Plain kernel(&weight);
+    return Depthwise<T>(g).convolve(in, elements<T>(*kernel), added, to);
+  }
   if constexpr (std::is_same_v<T, float>)
     if (suits_winograd(g, weight) && by_winograd(g, in, weight, added, to)) return;
   directly(g, in, weight, added, to);
