@@ -82,16 +82,21 @@ void extremes(AtenTensorHandle self, int64_t dim, Order at_least, AtenTensorHand
     for_each_line(
         axis,
         [&](std::int64_t from, std::int64_t to, std::int64_t place) {
-          T best = elements<T>(*self)[from];
+          const T* next = elements<T>(*self) + from;
+          T* value = elements<T>(**values) + to;
+          std::int64_t* index = elements<std::int64_t>(**indices) + place;
+          T best = *next;
           std::int64_t where = 0;
           for (std::int64_t i = 0; i < size; ++i) {
-            const T value = elements<T>(*self)[from + i * stride];
-            if (is_nan(value) || (!is_nan(best) && at_least(value, best))) {
-              best = value;
+            if (is_nan(*next) || (!is_nan(best) && at_least(*next, best))) {
+              best = *next;
               where = i;
             }
-            elements<T>(**values)[to + i * value_stride] = best;
-            elements<std::int64_t>(**indices)[place + i * index_stride] = where;
+            *value = best;
+            *index = where;
+            next += stride;
+            value += value_stride;
+            index += index_stride;
           }
         },
         *self, **values, **indices);

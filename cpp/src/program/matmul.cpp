@@ -2,6 +2,7 @@
 
 #include "matmul.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <type_traits>
 #include <vector>
@@ -103,20 +104,32 @@ void widened(const Matrix& a, const Matrix& b, const Matrix& out, double alpha, 
           static_cast<T>(result[static_cast<std::size_t>(i * out.columns + j)]);
 }
 
-/// Integers, which wrap around as torch's do: 64 bits of the sum are more than enough of it.
+/// Integers, which wrap around as torch's do: so the low bits of the sum are all that counts.
 template <typename T>
 void whole(const Matrix& a, const Matrix& b, const Matrix& out, double alpha, double beta) {
-  const auto at = [](const Matrix& m, std::int64_t i, std::int64_t j) -> T& {
-    return static_cast<T*>(m.data)[i * m.row_stride + j * m.column_stride];
-  };
-  const auto wide = [](auto value) { return static_cast<std::uint64_t>(static_cast<std::int64_t>(value)); };
-  for (std::int64_t i = 0; i < out.rows; ++i)
-    for (std::int64_t j = 0; j < out.columns; ++j) {
-      std::uint64_t sum = 0;
-      for (std::int64_t k = 0; k < a.columns; ++k) sum += wide(at(a, i, k)) * wide(at(b, k, j));
-      sum *= wide(alpha);
-      if (beta != 0) sum += wide(beta) * wide(at(out, i, j));
-      at(out, i, j) = static_cast<T>(sum);
+  using Wide = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+  const auto wide = [](auto value) { return static_cast<Wide>(static_cast<std::int64_t>(value)); };
+  constexpr std::int64_t rows = 4, columns = 256;  // what is read of b serves all the rows, from the cache
+  std::vector<Wide> left, right;
+  const Wide* const from_a = static_cast<const Wide*>(packed<Wide, T>(a, left).data);
+  const Wide* const from_b = static_cast<const Wide*>(packed<Wide, T>(b, right).data);
+  for (std::int64_t j = 0; j < out.columns; j += columns)
+    for (std::int64_t i = 0; i < out.rows; i += rows) {
+      const std::int64_t height = std::min(rows, out.rows - i), width = std::min(columns, out.columns - j);
+      Wide sums[rows][columns] = {};
+      for (std::int64_t k = 0; k < a.columns; ++k) {
+        Wide factors[rows] = {};
+        for (std::int64_t r = 0; r < height; ++r) factors[r] = from_a[(i + r) * a.columns + k];
+        const Wide* const line = from_b + k * b.columns + j;
+        for (std::int64_t c = 0; c < width; ++c)
+          for (std::int64_t r = 0; r < rows; ++r) sums[r][c] += factors[r] * line[c];
+      }
+      for (std::int64_t r = 0; r < height; ++r)
+        for (std::int64_t c = 0; c < width; ++c) {
+          T& to = static_cast<T*>(out.data)[(i + r) * out.row_stride + (j + c) * out.column_stride];
+          const Wide sum = sums[r][c] * wide(alpha);
+          to = static_cast<T>(beta == 0 ? sum : sum + wide(beta) * wide(to));
+        }
     }
 }
 

@@ -213,7 +213,9 @@ def _each_by_itself() -> Iterator[None]:
 @contextmanager
 def _weights_as_they_are() -> Iterator[None]:
     """Within it, templates get right what Inductor does not: a weight that is a piece of a storage, which it
-    would take from the start of that, and one without elements, for which it puts down no sums."""
+    would take from the start of that. And there is none for a weight without elements, for which it puts down
+    no sums, and for numbers of 8 bits: it knows only products that are quantized, and have sums of the
+    weight's columns beside it."""
     from torch._inductor.codegen.cpp_gemm_template import CppGemmTemplate
     from torch._inductor.virtualized import V
 
@@ -221,7 +223,7 @@ def _weights_as_they_are() -> Iterator[None]:
 
     def add_choices(kind: Any, choices: Any, layout: Any, nodes: Any, *args: Any, **kwargs: Any) -> Any:
         weight = nodes[-1]
-        if 0 in weight.get_size():
+        if 0 in weight.get_size() or weight.get_dtype() in (torch.int8, torch.uint8):
             return None
         constant = V.graph.constants.get(weight.get_name())
         if constant is not None and constant.storage_offset() != 0:
