@@ -32,7 +32,7 @@ _CUDA = re.compile(r"cuda:sm_\d+")
 class Compiled:
     """Compiled programs: how the manifest describes them, and the members that they need.
 
-    notes: which programs could not be made, where that is no error.
+    notes: which programs could not be made, where that is no error, and what was not compared.
     """
 
     programs: list[ProgramInfo] = field(default_factory=list)
@@ -94,6 +94,13 @@ def compile_programs(
                     raise
                 storages.forget(before)
                 result.notes.append(f"no program {engine} for {target}: {error}")
+    if any(one.engine == native.ENGINE for one in result.programs):
+        result.notes += [
+            f"NaN was not compared in '{one.name}' of the program native: which numbers a Fourier transform "
+            "makes NaN differs between libraries"
+            for one in methods
+            if one.transforms
+        ]
     if storages.blob:
         result.members[CONSTANTS] = bytes(storages.blob)
     return result

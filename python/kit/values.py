@@ -25,11 +25,12 @@ def random_like(
     ]
 
 
+NAN = "NaN"
 VARIANTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "zeros": torch.zeros_like,
     "negative values": lambda tensor: -tensor.abs() - 1,
     "large values": lambda tensor: tensor * 1e4 + 1e4,
-    "NaN": lambda tensor: torch.where(_every_third(tensor), torch.nan, tensor),
+    NAN: lambda tensor: torch.where(_every_third(tensor), torch.nan, tensor),
 }
 """Values other than those of an example, for floating inputs; all else keeps those of the example."""
 

@@ -293,6 +293,54 @@ def complex_numbers() -> kit.Recipe:
     return kit.Recipe(Complex(), cases[0], dynamic={"x": {0: BATCH}, "z": {0: BATCH}}, cases=cases)
 
 
+class Transforms(nn.Module):
+    """x: float64[batch, 149] → Fourier transforms of sizes with small prime factors, and with large ones."""
+
+    def forward(self, x: Tensor) -> Outputs:
+        found: Outputs = {}
+        for size in (1, 9, 36, 74, 149):
+            real = x[:, :size]
+            both = torch.complex(real, real.flip(1) + 1)
+            results = [torch.fft.fft(real), torch.fft.fft(both), torch.fft.rfft(real.float())]
+            found |= _numbered(f"transform_{size}", [torch.view_as_real(one) for one in results])
+            found[f"irfft_{size}"] = torch.fft.irfft(both.to(torch.complex64), n=size)
+        return found
+
+
+def transforms() -> kit.Recipe:
+    cases = [(torch.randn(batch, 149, dtype=torch.float64),) for batch in (3, 1, 8)]
+    return kit.Recipe(Transforms(), cases[0], dynamic={"x": {0: BATCH}}, cases=cases)
+
+
+class WholeNumbers(nn.Module):
+    """n: int64[batch, 9, 300] → products of matrices, some of whose elements no dtype has room for."""
+
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.register_buffer("weight", torch.randint(-128, 128, (300, 17)))
+
+    def forward(self, n: Tensor) -> Outputs:
+        found: Outputs = {}
+        for dtype in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+            x = n.to(dtype)
+            results = [x[0].T @ x[0], x[:, 0] @ x[0].T, x @ x.mT, x[0, :, ::7] @ x[0, :, 1::7].T]
+            weight = self.weight.to(dtype)
+            results += [x @ weight, torch.addmm(weight[0], x[0], weight)]
+            results.append(torch.addmm(x[0, :1, :8], x[0, :, :5], x[0, :5, :8], beta=2, alpha=-3))
+            found |= _numbered(str(dtype).removeprefix("torch."), results)
+        return found
+
+
+@member
+def whole_numbers() -> kit.Recipe:
+    limits = torch.iinfo(torch.int64)
+    cases = [(torch.randint(limits.min, limits.max, (batch, 9, 300)),) for batch in (3, 1, 5)]
+    return kit.Recipe(WholeNumbers(), cases[0], dynamic={"n": {0: BATCH}}, cases=cases)
+
+
 class Bags(nn.Module):
     """tokens: int64[length] in 0..10, offsets: int64[bags] → bags of each kind."""
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import kit
 from kit.errors import InputError, ParityError, TraceError
-from tests.parity.operations import OPERATIONS
+from tests.parity.operations import OPERATIONS, transforms
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
 from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
@@ -70,10 +70,13 @@ def test_operation(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", LEVELS)
-def test_wide_convolutions(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("recipe", [wide_convolutions, transforms])
+def test_in_vectors(
+    recipe: Callable[[], kit.Recipe], target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Vectors of each width, and what is left of them."""
     monkeypatch.setenv("KIT_ISA", target)
-    made = exported(wide_convolutions(), tmp_path / "model.pt", target)
+    made = exported(recipe(), tmp_path / "model.pt", target)
     manifest = kit.inspect(made.path).manifest
     assert manifest is not None
     if not manifest.programs[-1].verified:

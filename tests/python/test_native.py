@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import kit
 from kit.errors import InputError, TraceError, UnavailableError
+from kit.exporter import export_with_report
 from kit.manifest import Manifest
 from kit.programs.native import NativeMethod
 from tests.conftest import ROOT, Run
@@ -52,6 +53,30 @@ def manifest_of(path: Path) -> Manifest:
     manifest = kit.inspect(path).manifest
     assert manifest is not None
     return manifest
+
+
+class Spectrum(nn.Module):
+    """x: float32[batch, 6] → float32[batch, 4], float32[batch, 6]."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.view_as_real(torch.fft.rfft(x)).sum(-1), x.relu()
+
+
+def test_how_a_fourier_transform_spreads_nan_is_no_difference(tmp_path: Path) -> None:
+    """torch's library leaves some of the numbers as they are, and others for other sizes."""
+    recipe = kit.Recipe(Spectrum(), X.repeat(3, 2), dynamic={"x": {0: kit.Dim("batch", 1, 64)}})
+    done = export_with_report(recipe, None, tmp_path / "model.pt", ("native",))
+    assert done.notes == (
+        "NaN was not compared in 'forward' of the program native: which numbers a Fourier transform makes "
+        "NaN differs between libraries",
+    )
+    x = torch.full((2, 6), torch.nan)
+    sums, others = kit.load(tmp_path / "model.pt", engine="native")(x)
+    assert sums.isnan().all()
+    assert others.isnan().all()
+    assert export_with_report(small, None, tmp_path / "small.pt", ("native",)).notes == ()
+    torchscript = export_with_report(recipe, None, tmp_path / "torchscript.pt", ("torchscript",))
+    assert torchscript.notes == ()
 
 
 def test_it_computes_what_the_model_computes(archive: Path) -> None:
