@@ -48,6 +48,7 @@ class WideConvolutions(nn.Module):
         self.in_float64 = nn.Conv2d(34, 38, 3, padding=1).double()
         self.in_bfloat16 = nn.Conv2d(34, 38, 3, padding=1).bfloat16()
         self.weight = nn.Parameter(torch.randn(34, 34, 3, 3) / 17)
+        self.taps = nn.Parameter(torch.randn(34, 1, 7, 7) / 7)
 
     def forward(self, x: Tensor) -> Outputs:
         last = x.contiguous(memory_format=torch.channels_last)
@@ -57,8 +58,8 @@ class WideConvolutions(nn.Module):
             **{f"depthwise_{name}": part(x) for name, part in self.depthwise.items()},
             "depthwise_line": self.line(x.flatten(2)),
             "depthwise_space": self.space(x.reshape(-1, 2, 17, 13, 17)),
-            "depthwise_float64": conv(x.double(), self.depthwise["seven"].weight.double(), groups=34),
-            "depthwise_bfloat16": conv(x.bfloat16(), self.depthwise["seven"].weight.bfloat16(), groups=34),
+            "depthwise_float64": conv(x.double(), self.taps.double(), groups=34),
+            "depthwise_bfloat16": conv(x.bfloat16(), self.taps.bfloat16(), groups=34),
             "float64": self.in_float64(x.double()),
             "bfloat16": self.in_bfloat16(x.bfloat16()),
             "channels_last": self.plane["padding_1"](last),
