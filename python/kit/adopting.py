@@ -21,6 +21,7 @@ from kit.programs.devices import follow_inputs
 from kit.recipe import DEFAULT_CASES, Recipe
 from kit.signature import LARGEST, Dim
 from kit.source import one_line
+from kit.writing import check_destination
 
 _DIM = re.compile(r"(?P<input>.+):(?P<axis>-?\d+)=(?P<name>[^:]+?)(?::(?P<min>\d+)\.\.(?P<max>\d+|any))?")
 
@@ -66,6 +67,9 @@ def adopt_with_report(
     allow: Sequence[str] = (),
 ) -> Exported:
     """The same, and what there is to say of it."""
+    check_destination(path, program)
+    if not isinstance(example, Mapping):
+        check_destination(path, example)
     module = _load(program)
     devices = _devices(module)
     follow_inputs(module, None)

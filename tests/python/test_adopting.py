@@ -205,6 +205,17 @@ def test_files_that_are_none(folder: Path) -> None:
         adopt(traced(Plain().eval(), folder / "old.pt"), folder / "no.safetensors", folder / "new.pt")
 
 
+def test_what_is_read_is_never_overwritten(folder: Path) -> None:
+    old = traced(Plain().eval(), folder / "old.pt")
+    safetensors.torch.save_file({"x": X}, folder / "x.safetensors")
+    (folder / "link.pt").symlink_to(old)
+    before = old.read_bytes(), (folder / "x.safetensors").read_bytes()
+    for output in ("old.pt", "link.pt", "x.safetensors"):
+        with pytest.raises(UsageError, match=rf"{output}: it is read, and would be replaced; name another"):
+            adopt(old, folder / "x.safetensors", folder / output)
+    assert (old.read_bytes(), (folder / "x.safetensors").read_bytes()) == before
+
+
 def test_parse_dims() -> None:
     assert parse_dims(["x:0=batch:1..64", "x:-1=time", "a.0:1=batch:1..64"]) == {
         "x": {0: kit.Dim("batch", 1, 64), -1: kit.Dim("time")},
