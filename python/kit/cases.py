@@ -13,7 +13,7 @@ from kit.eager import Eager
 from kit.errors import InputError, TraceError, UnavailableError
 from kit.method import FORWARD
 from kit.recipe import Recipe
-from kit.shapes import describe, example_sizes, given_inputs
+from kit.shapes import describe, given_inputs
 from kit.signature import Signature
 from kit.sizes import budget_of, case_sizes
 from kit.values import random_like
@@ -62,9 +62,18 @@ def make_cases(
 
 def run_case(eager: Eager, signature: Signature, what: str, tensors: list[Tensor]) -> Case:
     """The case of these inputs, with the outputs of the eager model; `what` names it."""
-    sizes = example_sizes(signature.inputs, dict(zip(eager.inputs, tensors, strict=True)))
-    what += f" ({describe(sizes)})" if sizes else ""
-    outputs = eager.run(tensors, what)
+    what = full_name(signature, what, tensors)
+    return case_of(signature, what, tensors, eager.run(tensors, what))
+
+
+def full_name(signature: Signature, what: str, tensors: Sequence[Tensor]) -> str:
+    """What names a case, with the sizes of its dims."""
+    sizes = signature.sizes(tensors)
+    return f"{what} ({describe(sizes)})" if sizes else what
+
+
+def case_of(signature: Signature, what: str, tensors: list[Tensor], outputs: list[Tensor]) -> Case:
+    """The case of these inputs and outputs. Raises TraceError if the outputs do not fit the signature."""
     try:
         signature.check_outputs(outputs, tensors)
     except InputError as error:

@@ -30,6 +30,7 @@ from kit.signature import Signature
 from kit.sizes import budget_of
 from kit.source import place_raised
 from kit.state import attributes_kept
+from kit.value_sizes import sizes_by_values
 from kit.values import VARIANTS, random_like, variant
 
 _DRAWS = 3
@@ -73,7 +74,8 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
             findings = findings or _settled(evidence, eager, recipe, program)
         if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
             break
-    refuse(findings or _differences(evidence, eager, recipe, branches))
+    findings = findings or _differences(evidence, eager, recipe, branches)
+    refuse(findings or sizes_by_values(eager, evidence.example, recipe))
     assert signature is not None  # there were no findings
     if eager.seed is not None and not draws_random_numbers(evidence):
         eager.seed = None  # nothing random came of what the recipe allows
@@ -101,7 +103,8 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
         evidence, _ = _with_others(evidence, eager, recipe, branches)
         findings += check(SIZE_RULES, evidence, recipe.allow)
         findings = findings or _settled(evidence, eager, recipe, partial(_program, eager, branches))
-        return findings or _differences(evidence, eager, recipe, branches)
+        findings = findings or _differences(evidence, eager, recipe, branches)
+        return findings or sizes_by_values(eager, evidence.example, recipe)
     except TraceError as error:
         return findings + _as_findings(error)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kit.archive import Archive
-from kit.cases import Case, make_cases, run_case, scale_of
+from kit.cases import Case, case_of, full_name, make_cases, run_case, scale_of
 from kit.compare import DEFAULT_TOLERANCES, Tolerance, default_tolerance
 from kit.coverage import cover_branches
 from kit.errors import Error, ParityError, TraceError
@@ -102,16 +102,28 @@ def _sizes(model: Guarded, cases: Sequence[Case]) -> list[Case]:
 
 
 def _extremes(model: Guarded) -> tuple[list[Case], list[str]]:
-    """Cases with extreme values in place of the example's, and which of these the model itself refuses."""
+    """Cases with extreme values in place of the example's, and which of these the model itself refuses.
+
+    Where the recipe gives its own cases, values that make an output another shape are none that can come.
+    """
     examples = list(model.eager.inputs.values())
     if not any(tensor.is_floating_point() for tensor in examples):
         return [], []
     cases, refused = [], []
     for what, change in VARIANTS.items():
+        tensors = variant(examples, change)
+        name = full_name(model.signature, what, tensors)
         try:
-            cases.append(run_case(model.eager, model.signature, what, variant(examples, change)))
+            outputs = model.eager.run(tensors, name)
         except TraceError as error:
             refused.append(f"{what} were not compared, because the model itself fails on them: {error}")
+            continue
+        try:
+            cases.append(case_of(model.signature, name, tensors, outputs))
+        except TraceError as error:
+            if isinstance(model.recipe.cases, int):
+                raise
+            refused.append(f"{what} were not compared, because they do not fit the signature: {error}")
     return cases, refused
 
 
