@@ -33,10 +33,24 @@ _RECURRENT = {"aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"}
 
 
 def python_function(evidence: Evidence) -> Iterator[Finding]:
-    """A torch.autograd.Function, which is recorded as a call back into Python."""
+    """A torch.autograd.Function, which is recorded as a call back into Python, or an operator that Python has
+    defined, which no other process knows."""
     for kind, node in evidence.example.kinds:
         if kind == "prim::PythonOp":
             yield function_of_python(node.pyname(), place_of_node(node))
+        elif not kind.startswith(("aten::", "prim::")) and _is_defined_in_python(kind):
+            yield Finding(
+                "python-function",
+                f"the operator {kind} was defined in Python, and what loads the program does not know it",
+                "call the function that it was made from",
+                place_of_node(node),
+                kind,
+            )
+
+
+def _is_defined_in_python(kind: str) -> bool:
+    """Whether an operator comes from torch.library, and not from C++."""
+    return any(name.partition(".")[0] == kind for name in torch.library._defs)
 
 
 def function_of_python(name: str, place: Place | None) -> Finding:

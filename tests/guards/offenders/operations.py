@@ -29,6 +29,22 @@ def autograd_function(x: Tensor) -> Tensor:
     return Halving.apply(x) + 1  # here
 
 
+@torch.library.custom_op("kit_offenders::halve", mutates_args=())
+def halve(x: Tensor) -> Tensor:
+    """What is called in the next one."""
+    return x / 2
+
+
+@halve.register_fake
+def _(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
+@offender("python-function")
+def operator_from_python(x: Tensor) -> Tensor:
+    return halve(x) + 1  # here
+
+
 class Applying(torch.autograd.Function):
     """What is called in the next one."""
 
