@@ -26,6 +26,7 @@ from kit.runtime import Model
 from kit.shapes import example_sizes
 from kit.signature import TensorSpec
 from kit.sizes import budget_of, rungs_of
+from kit.state import as_in_a_new_process
 from kit.values import NAN, VARIANTS, random_like, variant
 
 _TRANSFORMS = ("aten::fft_", "aten::stft", "aten::istft")
@@ -132,8 +133,22 @@ def prove(file: str, manifest: Manifest, methods: Sequence[Prepared], device: st
     each that this host can run in C++.
 
     Gives the differences on the golden cases. Raises TraceError where the TorchScript program is another than
-    the model, ParityError where C++ computes something else.
+    the model, ParityError where C++ computes something else. What the recipe has set for this process counts
+    in none that loads the archive, and not here.
     """
+    with as_in_a_new_process() as changed:
+        try:
+            return _proved(file, manifest, methods, device)
+        except (TraceError, ParityError) as error:
+            if not changed:
+                raise
+            raise type(error)(
+                f"{error}; {' and '.join(changed)} was called, which no process does that loads the archive: "
+                "call it not, or give dtypes where tensors are made"
+            ) from error
+
+
+def _proved(file: str, manifest: Manifest, methods: Sequence[Prepared], device: str) -> ParityReport:
     archive = Archive(file)
     reports, models = [], []
     for one in methods:

@@ -1,4 +1,5 @@
-"""What an export must leave as it found it: random generators and the training flags of modules."""
+"""What an export must leave as it found it: random generators, training flags of modules, and what is set for
+the whole process."""
 
 from __future__ import annotations
 
@@ -27,6 +28,31 @@ def random_state_kept() -> Iterator[None]:
         torch.set_rng_state(cpu)
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def as_in_a_new_process() -> Iterator[list[str]]:
+    """The default dtype, and what becomes of denormal numbers, as a process has them that loads a program;
+    as before at the end.
+
+    Gives what was set otherwise, a few words for each.
+    """
+    dtype, flushed = torch.get_default_dtype(), _flushes_denormals()
+    changed = [f"torch.set_default_dtype({dtype})"] if dtype is not torch.float32 else []
+    changed += ["torch.set_flush_denormal(True)"] if flushed else []
+    torch.set_default_dtype(torch.float32)
+    torch.set_flush_denormal(False)
+    try:
+        yield changed
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_flush_denormal(flushed)
+
+
+def _flushes_denormals() -> bool:
+    """Whether numbers that are too small to be normal count as 0 in this thread. Torch does not tell."""
+    smallest = torch.tensor(torch.finfo(torch.float32).tiny, dtype=torch.float32)
+    return bool(smallest.mul(0.5).item() == 0)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,3 +231,37 @@ def test_a_program_is_proven_on_the_device_that_it_was_made_for(
     kit.prove._loaded(archive, ProgramInfo(engine, target, "2.13.0"), "forward", wanted)
     ((_, _, device, _),) = given
     assert device == runs_on
+
+
+@pytest.fixture
+def double_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_by_default")
+def test_the_default_dtype_of_the_recipe_counts_in_no_other_process(tmp_path: Path) -> None:
+    message = r"wanted float64\[3\], got float32\[3\].*; torch\.set_default_dtype\(torch\.float64\)"
+    with pytest.raises(TraceError, match=message):
+        kit.export(lambda x: x.sum() + torch.full((3,), 0.1), X, tmp_path / "model.pt")
+    assert list(tmp_path.iterdir()) == []
+    kit.export(lambda x: x.sum() + torch.full((3,), 0.1, dtype=x.dtype), X, tmp_path / "model.pt")
+    assert torch.get_default_dtype() is torch.float64
+
+
+@pytest.fixture
+def denormals_flushed() -> Iterator[None]:
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.usefixtures("denormals_flushed")
+def test_denormal_numbers_are_kept_where_an_archive_is_loaded(tmp_path: Path) -> None:
+    small = torch.full((3,), 1e-20)
+    exact = {"float32": (0, 0)}
+    with pytest.raises(TraceError, match=r"; torch\.set_flush_denormal\(True\) was called, which no process"):
+        kit.export(lambda x: x * 1e-20, small, tmp_path / "model.pt", tolerances=exact)
+    assert torch.tensor([1e-38]).mul(0.01).item() == 0
+    assert kit.export(lambda x: x * 2, small, tmp_path / "model.pt", tolerances=exact).signature is not None
