@@ -128,6 +128,7 @@ def _method(method: Method) -> list[str]:
         *_rows("inputs", _specs(signature.inputs)),
         *_rows("outputs", _specs(signature.outputs)),
         *_rows("dims", dims or ["none: all sizes are fixed"]),
+        *_rows("rows", ["depend on one another: give them in one call"] if method.rows_depend else []),
         *_rows("cases", [f"{method.cases}{seeded}"]),
         *_rows("tolerances", tolerances),
     ]

@@ -247,6 +247,7 @@ def _manifest(
             tolerances_for([spec.dtype for spec in one.model.signature.outputs], recipe.tolerances),
             one.model.eager.seed,
             one.tried,
+            one.rows_depend,
         )
         for one in methods
     )

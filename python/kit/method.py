@@ -15,6 +15,8 @@ from kit.structure import Call, leaf_indices
 FORWARD = "forward"
 """The method whose fields stand in the manifest itself; the others have an entry under "methods"."""
 
+_DEPENDENT = "dependent"
+
 
 @dataclass(frozen=True)
 class Method:
@@ -24,6 +26,7 @@ class Method:
     seed: where the method has random operations, what a replay seeds the random generator with before each
     case.
     tried: the sizes at which the export proved the program, by dim.
+    rows_depend: whether a trial at export showed that the rows of a call depend on one another.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Method:
     tolerances: Mapping[str, Tolerance]
     seed: int | None = None
     tried: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    rows_depend: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The method as JSON values, without its name."""
@@ -50,6 +54,7 @@ class Method:
             },
             "cases": {"count": self.cases} | ({} if self.seed is None else {"seed": self.seed}),
             "tolerances": {name: vars(tolerance) for name, tolerance in self.tolerances.items()},
+            **({"rows": _DEPENDENT} if self.rows_depend else {}),
         }
 
     def _dim_to_dict(self, dim: Dim) -> dict[str, Any]:
@@ -88,6 +93,7 @@ def _read_method(name: str, root: Any, what: str) -> Method:
         tolerances,
         count(cases, "seed", "'cases'") if "seed" in cases else None,
         _read_tried(signature["dims"]),
+        _read_rows(root, what),
     )
 
 
@@ -118,6 +124,15 @@ def _read_tried(dims: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         if sizes:
             tried[name] = tuple(sizes)
     return tried
+
+
+def _read_rows(root: dict[str, Any], what: str) -> bool:
+    if "rows" not in root:
+        return False
+    rows = text(root, "rows", what)
+    if rows != _DEPENDENT:
+        raise Fault(f"'rows' of {what} is '{rows}'")
+    return True
 
 
 def _is_size(value: object) -> bool:

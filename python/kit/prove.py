@@ -19,6 +19,7 @@ from kit.guards.graph import all_nodes
 from kit.manifest import Manifest, ProgramInfo
 from kit.method import Method
 from kit.programs import aoti, native
+from kit.programs.rows import rows_depend
 from kit.programs.torchscript import ENGINE
 from kit.replay import TRACED, Run, compare_ways, difference, predict_with, traced_in_python, verify_archive
 from kit.report import Difference, ParityReport
@@ -37,6 +38,7 @@ class Prepared:
     """One method with all that its program will be compared on.
 
     cases: the golden ones. proofs: further ones, which are not stored. notes: what could not be tried.
+    rows_depend: whether the rows of a call are known to depend on one another.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Prepared:
     cases: Sequence[Case]
     proofs: Sequence[Case]
     notes: Sequence[str]
+    rows_depend: bool = False
 
     @property
     def tried(self) -> dict[str, tuple[int, ...]]:
@@ -72,7 +75,9 @@ def prepare(name: str, model: Guarded) -> Prepared:
     more, notes = cover_branches(model)
     cases = make_cases(model.eager, model.signature, model.recipe, more)
     extremes, refused = _extremes(model)
-    return Prepared(name, model, cases, [*_sizes(model, cases), *extremes], [*notes, *refused])
+    proofs = [*_sizes(model, cases), *extremes]
+    depend = rows_depend(model.eager, model.signature, cases)
+    return Prepared(name, model, cases, proofs, [*notes, *refused], depend)
 
 
 def _sizes(model: Guarded, cases: Sequence[Case]) -> list[Case]:

@@ -51,6 +51,20 @@ def test_what_is_not_known_is_not_written() -> None:
     assert written["signature"]["dims"] == {"n": {"min": 1, "max": 4}}
 
 
+def test_whether_rows_depend() -> None:
+    root = example()
+    assert not any(method.rows_depend for method in read_methods(root))
+    root["rows"] = root["methods"]["encode"]["rows"] = "dependent"
+    forward, decode, encode = read_methods(root)
+    assert (forward.rows_depend, decode.rows_depend, encode.rows_depend) == (True, False, True)
+    assert forward.to_dict()["rows"] == "dependent"
+    assert "rows" not in decode.to_dict()
+    for rows, message in (("apart", "'rows' of the method 'encode' is 'apart'"), (True, "wrong type")):
+        root["methods"]["encode"]["rows"] = rows
+        with pytest.raises(Fault, match=message):
+            read_methods(root)
+
+
 @pytest.mark.parametrize("name", ["forward", "", "2d", "a/b", "..", "größe", "a\n", "a b"])
 def test_names_that_none_can_have(name: str) -> None:
     root = example()

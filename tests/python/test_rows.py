@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import torch
@@ -107,6 +109,57 @@ def test_rows_that_depend_on_others_for_some_values(model: Callable[[Tensor], Te
 )
 def test_rows_that_do_not(model: Callable[..., Tensor]) -> None:
     assert found(model) is not None
+
+
+def depend(model: Callable[..., Any], example: Any = None, **known: Any) -> bool:
+    """Whether the manifest says that rows of inputs x do."""
+    example = torch.randn(3, 4) if example is None else example
+    dynamic = {"x": {0: kit.Dim("n", known.pop("least", 1), 4096)}}
+    with TemporaryDirectory() as folder:
+        archive = kit.export(
+            model, example, Path(folder) / "model.pt", names={"inputs": ["x"]}, dynamic=dynamic, **known
+        )
+    assert archive.manifest is not None
+    depends = archive.manifest.method("forward").rows_depend
+    assert ("rows        depend on one another" in str(archive)) == depends
+    return depends
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: x - x.mean(0),
+        lambda x: x.cumsum(0),
+        lambda x: x / x.shape[0],
+        lambda x: (x, x.softmax(0)),
+        lambda x: x.argsort(0),
+        lambda x: x.view(x.shape[0] // 2, 2, 4).sum(1).repeat_interleave(2, 0)[: x.shape[0]],
+    ],
+    ids=["mean", "cumulative", "count", "second output", "integers", "pairs"],
+)
+def test_that_rows_depend_is_recorded(model: Callable[..., Any]) -> None:
+    cases = [torch.randn(rows, 4) for rows in (4, 6, 2)]
+    assert depend(model, cases[0], least=2, cases=cases)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.Linear(4, 300), nn.ReLU(), nn.Linear(300, 300), nn.BatchNorm1d(300)),
+        nn.Sequential(nn.Linear(4, 300), nn.Softmax(-1)).half(),
+        lambda x: x.softmax(1) - x.mean(1, keepdim=True),
+        lambda x: x.sum(0),
+        lambda x: x.t(),
+    ],
+    ids=["network", "half", "of a row", "without rows", "turned"],
+)
+def test_that_rows_depend_is_not(model: Callable[..., Any]) -> None:
+    half = isinstance(model, nn.Module) and next(model.parameters()).dtype == torch.float16
+    assert not depend(model, torch.randn(3, 4).half() if half else None)
+
+
+def test_random_numbers_say_nothing_of_rows() -> None:
+    assert not depend(lambda x: x + torch.rand_like(x), allow=["random"])
 
 
 def test_another_dim_than_the_first() -> None:
