@@ -16,7 +16,7 @@ from typing import Any
 
 from kit.configuration import Configuration
 from kit.errors import Error, UsageError
-from kit.signature import Dim
+from kit.signature import LARGEST, Dim
 from kit.source import display_path, one_line, raised_at
 
 DEFAULT_CASES = 8
@@ -60,7 +60,7 @@ class Recipe:
         tuple (positional), a dict (keywords) or a tensor. Give these for a model whose inputs depend on
         each other, such as tokens and the offsets of bags of them: random values would not fit.
     tolerances: by dtype of the output, as {"float32": (rtol, atol)}; see `kit.compare.DEFAULT_TOLERANCES`.
-    seed: for the values of the golden cases.
+    seed: for the values of the golden cases, and for random operations that are allowed; below 2**63.
     scalars: names of numbers among the arguments that are inputs; all others are fixed at export.
     methods: further methods of the same module by their name in the archive, as {"encode": kit.Method(x)};
         what `model` is, is called forward.
@@ -116,6 +116,8 @@ class Recipe:
             raise UsageError(
                 f"the recipe asks for {self.cases!r} golden cases; an archive needs at least one"
             )
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed <= LARGEST:
+            raise UsageError(f"the recipe's seed is {self.seed!r}; give a whole number from 0 to {LARGEST}")
 
     def by_method(self) -> dict[str, Recipe]:
         """A recipe for each method by its name, forward first.

@@ -127,6 +127,11 @@ def test_names_of_no_recipe(spec: str, message: str) -> None:
         {"cases": []},
         {"cases": True},
         {"names": {"input": ["x"]}},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"seed": "a"},
+        {"seed": True},
+        {"seed": None},
     ],
 )
 def test_fields_that_are_wrong(wrong: dict[str, Any]) -> None:
