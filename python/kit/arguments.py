@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kit.errors import UsageError
+from kit.signature import LARGEST
 from kit.structure import SCALARS, scalar
 
 
@@ -69,6 +70,11 @@ def with_scalars(
             raise UsageError(
                 f"scalars names '{name}', which is {what} in the example; name arguments that are a bool, "
                 "an int or a float there"
+            )
+        if type(value) is int and not -LARGEST - 1 <= value <= LARGEST:
+            raise UsageError(
+                f"scalars names '{name}', which in the example is too large for 64 bits with its sign; "
+                "give a smaller number"
             )
         if index >= 0:
             positional[index] = scalar(value)

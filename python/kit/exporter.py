@@ -69,7 +69,7 @@ def export(
     allow: Sequence[str] | None = None,
     on_branch: str | None = None,
     configuration: Configuration | None = None,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     targets: Sequence[str] = (),
 ) -> Archive:
     """Trace a model, write the archive, and verify it in the C++ engine.
@@ -119,7 +119,7 @@ def export_with_report(
     path: str | os.PathLike[str] = "model.pt",
     programs: Sequence[str] = (torchscript.ENGINE,),
     *,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     known: Mapping[str, Any] | None = None,
     targets: Sequence[str] = (),
 ) -> Exported:
@@ -129,7 +129,7 @@ def export_with_report(
     """
     check_programs(programs)
     check_targets(engines_of(programs), targets)
-    check_device(device)
+    device = check_device(device)
     check_destination(path)
     with random_state_kept(), ExitStack() as stack:
         recipe = as_recipe(model_or_recipe, args, known or {})
@@ -195,10 +195,12 @@ def check_programs(programs: Sequence[str]) -> None:
             )
 
 
-def check_device(device: str | None) -> None:
-    """Raise UsageError for a device that is none, UnavailableError for one that this host lacks."""
+def check_device(device: str | torch.device | None) -> str | None:
+    """The device's name. Raises UsageError for one that is none, UnavailableError for one that this host
+    lacks."""
     if device is None:
-        return
+        return None
+    device = str(device)
     try:
         parsed = torch.device(device)
     except RuntimeError:
@@ -210,6 +212,7 @@ def check_device(device: str | None) -> None:
         raise UnavailableError(
             f"the device {device} is not here: torch finds {count} CUDA GPUs; give another, or cpu"
         )
+    return device
 
 
 def as_recipe(model_or_recipe: Any, args: Any = None, known: Mapping[str, Any] | None = None) -> Recipe:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from kit.eager import module_of, on_device
 from kit.exporter import as_recipe, check_device
 from kit.guard import lint as lint_method
@@ -14,7 +16,9 @@ from kit.guards.finding import Finding
 from kit.state import evaluating, random_state_kept
 
 
-def lint(model_or_recipe: Any, args: Any = None, *, device: str | None = None, **known: Any) -> list[Finding]:
+def lint(
+    model_or_recipe: Any, args: Any = None, *, device: str | torch.device | None = None, **known: Any
+) -> list[Finding]:
     """All that would make `kit.export` refuse a model, without writing anything; empty if there is nothing.
 
     model_or_recipe, args, device: as for `kit.export`. known: fields of `kit.Recipe`.
@@ -22,7 +26,7 @@ def lint(model_or_recipe: Any, args: Any = None, *, device: str | None = None, *
 
     Raises UsageError for wrong arguments, UnavailableError for a device that is not here.
     """
-    check_device(device)
+    device = check_device(device)
     with random_state_kept():
         recipe = as_recipe(model_or_recipe, args, known)
         check_allowed(recipe.allow)

@@ -61,7 +61,8 @@ class Recipe:
         each other, such as tokens and the offsets of bags of them: random values would not fit.
     tolerances: by dtype of the output, as {"float32": (rtol, atol)}; see `kit.compare.DEFAULT_TOLERANCES`.
     seed: for the values of the golden cases, and for random operations that are allowed; below 2**63.
-    scalars: names of numbers among the arguments that are inputs; all others are fixed at export.
+    scalars: names of numbers among the arguments that are inputs; all others are fixed at export. A program
+        computes with whole numbers of 64 bits, which wrap around where Python's grow, and with floats of 64.
     methods: further methods of the same module by their name in the archive, as {"encode": kit.Method(x)};
         what `model` is, is called forward.
     training: whether the model runs in training mode; see `Method`.

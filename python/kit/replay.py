@@ -44,7 +44,7 @@ Run = Callable[[Sequence[Tensor]], list[Tensor]]
 def verify(
     path: str | os.PathLike[str],
     engine: str = "auto",
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     method: str | None = None,
     configuration: Configuration = DEFAULTS,
 ) -> ParityReport:
@@ -104,7 +104,7 @@ def parity(
     recipe: Recipe | Callable[[], object] | str,
     path: str | os.PathLike[str],
     engine: str = "auto",
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     configuration: Configuration = DEFAULTS,
 ) -> ParityReport:
     """Run the golden inputs of an archive through every way there is, and compare with the eager model.
@@ -119,6 +119,7 @@ def parity(
     Raises UsageError if the recipe's model takes or returns something else than the archive's, or lacks a
     method of it, UnavailableError if there is no predictor, or if the host lacks the engine or the device.
     """
+    device = str(device)
     archive = Archive(path)
     manifest = known_manifest(archive)
     # Before the recipe is run, which may take long: a device that is not here is found at once.

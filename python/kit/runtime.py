@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from inspect import signature as signature_of
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from kit.archive import Archive
@@ -43,13 +44,16 @@ class Model(native.Caller):
         self,
         archive: Archive,
         engine: str,
-        device: str,
+        device: str | torch.device,
         method: str = FORWARD,
         configuration: Configuration = DEFAULTS,
         warm_up: WarmUpSizes = False,
         target: str = "",
     ) -> None:
         self.archive = archive
+        device = str(device)
+        if not isinstance(configuration, Configuration):
+            raise UsageError(f"configuration is {configuration!r}; give a kit.Configuration")
         sizes = warm_up if isinstance(warm_up, Mapping) else {}
         for dim, each in sizes.items():
             given: object = each
@@ -136,6 +140,8 @@ class Model(native.Caller):
 
     def predict(self, inputs: list[Tensor]) -> list[Tensor]:
         """Flat outputs for flat inputs, both in the signature's order."""
+        if not isinstance(inputs, (list, tuple)) or not _all_tensors(inputs):
+            raise InputError(f"predict takes a list of tensors, not {_kind(inputs)}; give one for each input")
         return self._native.predict(inputs)
 
     def warm_up(self, *args: Any, **kwargs: Any) -> WarmUp:
@@ -208,6 +214,8 @@ class Model(native.Caller):
 
     def seed(self, seed: int) -> None:
         """Seed the random generators that the program draws from: torch's, of the whole process."""
+        if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise UsageError(f"the seed is {seed!r}; give a whole number from 0 to {(1 << 64) - 1}")
         self._native.seed(seed)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
@@ -232,14 +240,21 @@ class Model(native.Caller):
         return f"<kit.Model {self.name!r}{method}, engine {self.engine}>"
 
 
-def _all_tensors(args: tuple[Any, ...]) -> bool:
+def _all_tensors(args: Sequence[Any]) -> bool:
     return all(isinstance(value, Tensor) for value in args)
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__}"
+    strange = next(one for one in value if not isinstance(one, Tensor))
+    return f"a {type(value).__name__} with a {type(strange).__name__} in it"
 
 
 def load(
     path: str | os.PathLike[str] | Archive,
     engine: str = "auto",
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     method: str = FORWARD,
     configuration: Configuration = DEFAULTS,
     warm_up: WarmUpSizes = False,

@@ -270,8 +270,10 @@ def _match(structure: Structure, value: Any, where: str, found: dict[int, Any]) 
 
 
 def scalar(value: Any) -> Scalar:
-    """The number as an input."""
+    """The number as an input. Raises OverflowError if it needs more than 64 bits."""
     torch = sys.modules["torch"]
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise OverflowError("the number needs more than 64 bits")
     kind = next(name for name, type_ in SCALARS.items() if type(value) is type_)
     dtypes = {"bool": torch.bool, "int": torch.int64, "float": torch.float64}
     return Scalar(kind, torch.tensor(value, dtype=dtypes[kind]))
@@ -281,11 +283,17 @@ def _number(kind: str, value: Any, where: str) -> Any:
     """The tensor for a number that is an input; a 0-dimensional tensor is taken as it is."""
     if is_tensor(value):
         return value
-    if kind == "float" and type(value) is int:
-        value = float(value)
-    if type(value) is not SCALARS[kind]:
-        raise InputError(f"{where}: wanted a number of type {kind}, came {_describe(value)}; give one")
-    return scalar(value).tensor
+    try:
+        if kind == "float" and type(value) is int:
+            value = float(value)
+        if type(value) is not SCALARS[kind]:
+            raise InputError(f"{where}: wanted a number of type {kind}, came {_describe(value)}; give one")
+        return scalar(value).tensor
+    except OverflowError:
+        limit = "a float" if kind == "float" else "64 bits with its sign"
+        raise InputError(
+            f"{where}: the whole number that came is too large for {limit}; give a smaller one"
+        ) from None
 
 
 def bind(call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:

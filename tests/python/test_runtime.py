@@ -356,6 +356,32 @@ def test_engines_and_devices_that_are_not_there(relu: Path) -> None:
         kit.load(relu, device="cuda:99")
 
 
+def test_a_device_of_torch_is_one(relu: Path, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    model = kit.load(relu, device=cpu)
+    assert model.device == "cpu"
+    assert torch.equal(model(X - 2), torch.relu(X - 2))
+    assert kit.verify(relu, device=cpu).passed
+    assert kit.lint(torch.relu, torch.ones(2), device=cpu) == []
+    assert kit.export(torch.relu, torch.ones(2), tmp_path / "model.pt", device=cpu).manifest is not None
+
+
+def test_arguments_of_another_kind(relu: Path) -> None:
+    wrong: Any = {"threads": 1}
+    for run in (kit.load, kit.verify):
+        with pytest.raises(UsageError, match=r"configuration is \{'threads': 1\}; give a kit\.Configuration"):
+            run(relu, configuration=wrong)
+    model = kit.load(relu)
+    for seed in (-1, 2**64, "a", 1.5):
+        with pytest.raises(UsageError, match=r"the seed is .*; give a whole number from 0 to"):
+            model.seed(seed)  # type: ignore[arg-type]
+    model.seed(2**64 - 1)
+    one = torch.ones(1, 2)
+    for inputs, what in ((one, "a Tensor"), (None, "a NoneType"), ([one, 3], "a list with a int in it")):
+        with pytest.raises(InputError, match=f"predict takes a list of tensors, not {what}; give one for"):
+            model.predict(inputs)  # type: ignore[arg-type]
+
+
 def test_files_that_are_no_archives(tmp_path: Path) -> None:
     (tmp_path / "empty.pt").touch()
     for path in (tmp_path, tmp_path / "no.pt", tmp_path / "empty.pt", Path(__file__)):

@@ -78,12 +78,29 @@ def test_an_int_will_do_for_a_float_and_a_tensor_for_any(archive: kit.Archive) -
         ({"keep": 1}, "argument 'keep': wanted a number of type bool, came 1"),
         ({"scale": "2"}, "argument 'scale': wanted a number of type float, came '2'"),
         ({"scale": torch.ones(1)}, "input 'scale': wanted float64[]"),
+        ({"shift": 2**63}, "argument 'shift': the whole number that came is too large for 64 bits with its"),
+        ({"shift": -(10**5000)}, "argument 'shift': the whole number that came is too large for 64 bits"),
+        ({"scale": 10**400}, "argument 'scale': the whole number that came is too large for a float; give"),
     ],
 )
 def test_what_is_no_such_number(archive: kit.Archive, changed: dict[str, Any], message: str) -> None:
     given = {"scale": 2.5, "shift": 3, "keep": True, "gain": 2.0, **changed}
     with pytest.raises(InputError, match=re.escape(message)):
         kit.load(archive)(X, **given)
+
+
+def test_the_largest_whole_numbers(archive: kit.Archive) -> None:
+    model = kit.load(archive)
+    for shift in (2**63 - 1, -(2**63)):
+        wanted = Scaled()(X, 4.0, shift, keep=False)
+        assert torch.equal(model(X, 4, shift, keep=False, gain=2.0), wanted)
+
+
+def test_whole_numbers_wrap_around_in_a_program(tmp_path: Path) -> None:
+    kit.export(lambda x, n: x * (n * n / 1e18), (X, 3), tmp_path / "model.pt", scalars=["n"])
+    wrapped = (5_000_000_000**2 + 2**63) % 2**64 - 2**63
+    actual = kit.load(tmp_path / "model.pt")(X, 5_000_000_000)
+    torch.testing.assert_close(actual, X * (wrapped / 1e18))
 
 
 def test_elsewhere_they_are_tensors_without_dimensions(archive: kit.Archive) -> None:
@@ -158,3 +175,8 @@ def test_names_that_are_no_numbers(tmp_path: Path, name: str, what: str) -> None
     with pytest.raises(UsageError, match=f"scalars names '{name}', which is {what} in the example") as raised:
         kit.export(Scaled(), (X, 2.5), tmp_path / "model.pt", kwargs=kwargs, scalars=["scale", name])
     assert "\n" not in str(raised.value)
+
+
+def test_an_example_that_is_too_large(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="scalars names 'n', which in the example is too large for 64 bits"):
+        kit.export(lambda x, n: x * n, (X, 2**63), tmp_path / "model.pt", scalars=["n"])
