@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kit.archive import Archive
-from kit.errors import ArchiveError, UsageError
+from kit.errors import ArchiveError, TraceError, UsageError
 from kit.exporter import Exported, export_with_report
 from kit.programs.deprecation import torchscript_deprecation_ignored
 from kit.programs.devices import follow_inputs
@@ -71,7 +71,7 @@ def adopt_with_report(
     if not isinstance(example, Mapping):
         check_destination(path, example)
     module = _load(program)
-    devices = _devices(module)
+    devices, others = _devices(module), _other_methods(module)
     follow_inputs(module, None)
     args, kwargs, names = _arguments(module, _read_example(example), os.fspath(program))
     recipe = Recipe(
@@ -84,10 +84,17 @@ def adopt_with_report(
         cases=cases,
         allow=allow,
     )
-    done = export_with_report(recipe, path=path)
+    try:
+        done = export_with_report(recipe, path=path)
+    except TraceError as error:
+        if len(error.findings) < 2:
+            raise
+        # Nothing else would list them: lint takes a recipe.
+        raise TraceError("; and ".join(map(str, error.findings)), error.findings) from error
     notes = [
         f"the device {device} was a constant of the program: it follows the inputs now" for device in devices
     ]
+    notes += [f"the method '{name}' is not in the archive, which has forward alone" for name in others]
     return Exported(done.archive, done.report, done.compiled, (*notes, *done.notes))
 
 
@@ -209,3 +216,16 @@ def _devices(module: torch.jit.ScriptModule) -> list[str]:
         if node.output().type().kind() == "DeviceObjType"
     }
     return sorted(found - {"cpu"})
+
+
+def _other_methods(module: torch.jit.ScriptModule) -> list[str]:
+    """The methods of the module that forward does not call."""
+    known = {name for name in module._c._method_names() if not name.startswith("__")}
+    called: set[str] = set()
+    pending = {"forward"}
+    while pending:
+        called |= pending
+        graphs: list[Any] = [module._c._get_method(name).graph for name in pending]
+        nodes = [node for graph in graphs for node in graph.findAllNodes("prim::CallMethod")]
+        pending = {node.s("name") for node in nodes} & known - called
+    return sorted(known - called)

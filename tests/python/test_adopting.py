@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import kit
 from kit import cli
-from kit.adopting import adopt, parse_dims
+from kit.adopting import adopt, adopt_with_report, parse_dims
 from kit.errors import ArchiveError, TraceError, UsageError
 from tests.conftest import Run
 
@@ -193,6 +193,41 @@ def test_examples_that_do_not_fit(example: dict[str, Tensor], message: str, fold
     old = traced(Plain().eval(), folder / "old.pt")
     with pytest.raises(UsageError, match=message):
         adopt(old, example, folder / "new.pt")
+
+
+class Encoding(nn.Module):
+    """Has a method beside forward, and one that forward calls."""
+
+    def halved(self, x: Tensor) -> Tensor:
+        return x / 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.halved(x) + 1
+
+    @torch.jit.export
+    def encode(self, x: Tensor) -> Tensor:
+        return self.halved(x)
+
+
+def test_a_method_that_is_left_out_is_noted(folder: Path) -> None:
+    old = scripted(Encoding(), folder / "old.pt")
+    done = adopt_with_report(old, {"x": X}, folder / "new.pt")
+    assert done.notes == ("the method 'encode' is not in the archive, which has forward alone",)
+    assert done.archive.manifest is not None
+    assert [method.name for method in done.archive.manifest.methods] == ["forward"]
+
+
+class Drawing(nn.Module):
+    def forward(self, x: Tensor, unused: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+def test_all_findings_are_listed(folder: Path) -> None:
+    old = scripted(Drawing(), folder / "old.pt")
+    with pytest.raises(
+        TraceError, match=r"rand_like draws .* \[random\]; and .*'unused'.* \[unused-input\]$"
+    ):
+        adopt(old, {"x": X, "unused": X}, folder / "new.pt")
 
 
 def test_files_that_are_none(folder: Path) -> None:
