@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 from kit.cli_configuration import configuration_of
 from kit.configuration import DEFAULTS
@@ -21,6 +23,16 @@ def say(text: object) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnavailableError(f"cannot write <stdout>: {reason}; make room, or write elsewhere") from error
+
+
+@contextmanager
+def running_a_recipe(options: argparse.Namespace) -> Iterator[None]:
+    """What the recipe and its model print goes to stderr where JSON is asked for, so that stdout is JSON."""
+    if not options.json:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def export(options: argparse.Namespace) -> int:
@@ -43,7 +55,8 @@ def lint(options: argparse.Namespace) -> int:
     """Print all findings; TraceError if there is one."""
     from kit.linting import lint, to_json
 
-    findings = lint(options.recipe, device=options.device)
+    with running_a_recipe(options):
+        findings = lint(options.recipe, device=options.device)
     if options.json:
         say(to_json(findings))
     else:
@@ -162,7 +175,8 @@ def peers_of(options: argparse.Namespace) -> int:
     """Print the comparison with peers, and write its plots."""
     from kit.peers.command import compare, write_plots
 
-    report = compare(options)
+    with running_a_recipe(options):
+        report = compare(options)
     say(report.to_json() if options.json else report)
     if options.plot is not None:
         write_plots(options.plot, report)
@@ -197,7 +211,8 @@ def parity(options: argparse.Namespace) -> int:
     from kit.replay import parity
 
     configuration = configuration_of(options)
-    report = parity(options.recipe, options.archive, options.engine, options.device, configuration)
+    with running_a_recipe(options):
+        report = parity(options.recipe, options.archive, options.engine, options.device, configuration)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0
@@ -212,7 +227,8 @@ def layers_of(options: argparse.Namespace) -> int:
         raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
     if (configuration := configuration_of(options)) != DEFAULTS:
         raise UsageError(f"--layers runs the program as torch does, not with {configuration}; drop that")
-    report = layers(options.recipe, options.archive, options.device, options.method or FORWARD)
+    with running_a_recipe(options):
+        report = layers(options.recipe, options.archive, options.device, options.method or FORWARD)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0

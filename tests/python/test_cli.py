@@ -110,6 +110,35 @@ def test_parity(
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        ["lint", "loud.py:recipe"],
+        ["parity", "loud.py:recipe", "model.pt"],
+        ["parity", "loud.py:recipe", "model.pt", "--layers"],
+        ["bench", "model.pt", "--peers", "loud.py:recipe", "--seconds", "0.01", "--starts", "0"],
+    ],
+    ids=["lint", "parity", "layers", "peers"],
+)
+def test_what_a_recipe_prints_is_not_mixed_with_json(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    predictor_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    monkeypatch.setenv("KIT_PREDICTOR", str(predictor_path))
+    (here / "loud.py").write_text(
+        RECIPE.replace("    torch.manual_seed(0)", "    print('loud')\n    torch.manual_seed(0)")
+    )
+    assert main(["export", "loud.py:recipe", "-q"]) == 0
+    assert capsys.readouterr().out == "loud\n"
+    assert main([*command, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)
+    assert "loud" in err
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         ([], 2, r"the following arguments are required: COMMAND; see python -m kit --help"),
