@@ -84,6 +84,21 @@ def test_bad_examples_are_refused(path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_a_byte_order_mark_is_refused() -> None:
+    text = (EXAMPLES / "good/minimal.json").read_text()
+    Manifest.parse(text, "it")
+    with pytest.raises(ArchiveError, match="bad manifest: it is no valid JSON"):
+        Manifest.parse(f"\ufeff{text}", "it")
+
+
+@pytest.mark.parametrize("value", [False, None, [], "args"])
+def test_a_structure_is_an_object(value: Any) -> None:
+    root = json.loads((EXAMPLES / "good/minimal.json").read_text())
+    root["signature"]["structure"] = value
+    with pytest.raises(ArchiveError, match="'structure' of the signature has the wrong type"):
+        Manifest.parse(json.dumps(root), "it")
+
+
 @pytest.mark.parametrize("path", [*BAD, *BAD_STRUCTURE], ids=stem)
 def test_the_schema_refuses_them_too_where_a_schema_can(path: Path, validator: Any) -> None:
     try:
