@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import kit
 from kit.eager import Eager
 from kit.errors import TraceError
 from kit.programs.torchscript import trace
@@ -124,6 +126,18 @@ def test_a_model_that_cannot_be_traced_is_named_with_its_line() -> None:
         TraceError, match=r"test_torchscript\.py:\d+: it cannot be traced: ValueError: not while$"
     ):
         traced(model, X)
+
+
+def test_an_operation_that_torch_cannot_record() -> None:
+    message = r"^model: it cannot be traced: torch does not record aten::view of \(Tensor, int\) so that"
+
+    def model(x: Tensor) -> Tensor:
+        return x.view(torch.int32) & 0xFF
+
+    with pytest.raises(TraceError, match=message):
+        traced(model, X)
+    (finding,) = kit.lint(model, X)
+    assert re.match(message, str(finding))
 
 
 def test_no_warning_of_torchs_and_every_one_of_the_users_comes_through() -> None:

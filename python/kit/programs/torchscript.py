@@ -30,6 +30,8 @@ ENGINE = "torchscript"
 TARGET = "any"
 
 _CALLED = re.compile(r"([\w.]+)\(")
+_UNKNOWN = re.compile(r"INTERNAL ASSERT FAILED.* op for (\S+) but .*Argument types: (.*?),? *$", re.MULTILINE)
+"""What torch says of an operation that it has recorded as none that a program can have."""
 
 
 def trace(eager: Eager) -> torch.jit.ScriptModule:
@@ -73,6 +75,11 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
     except Error:
         raise
     except Exception as error:
+        if unknown := _UNKNOWN.search(str(error)):
+            raise TraceError(
+                f"{name}: it cannot be traced: torch does not record {unknown[1]} of ({unknown[2]}) so that "
+                "a program can hold it; compute this with other operations"
+            ) from error
         if is_own(error):
             raise
         function = _function_of_python(error)
