@@ -116,4 +116,9 @@ def chosen_names(kind: str, leaves: Sequence[tuple[str, Tensor]], given: Sequenc
             raise UsageError(
                 f"{kind} are named {names}; give each a name of its own with names={{'{kind}': [...]}}"
             )
+        if name == "__metadata__":
+            raise UsageError(
+                f"{kind} are named {names}, and .safetensors files keep '__metadata__' for themselves; give "
+                f"another name with names={{'{kind}': [...]}}"
+            )
     return names

@@ -150,6 +150,16 @@ def test_names_that_collide_ask_for_others() -> None:
     assert list(eager.inputs) == ["one", "two"]
 
 
+def test_a_name_that_files_keep_for_themselves() -> None:
+    message = r"keep '__metadata__' for themselves; give another name with names=\{'outputs': \[\.\.\.\]\}"
+    with pytest.raises(UsageError, match=message):
+        Eager(Recipe(double, X, names={"outputs": ["__metadata__"]}))
+    with pytest.raises(UsageError, match=message):
+        Eager(Recipe(lambda x: {"__metadata__": x}, X))
+    with pytest.raises(UsageError, match="inputs are named"):
+        Eager(Recipe(double, X, names={"inputs": ["__metadata__"]}))
+
+
 def test_output_dims_are_found_by_running_at_several_sizes() -> None:
     def model(x: Tensor, y: Tensor) -> Any:
         return x @ y.t(), x.new_zeros(x.shape[0], 7), x.sum(), y.shape[1] * x[:1]
