@@ -66,7 +66,8 @@ def calls_of(options: argparse.Namespace) -> int:
 def show_fusion(options: argparse.Namespace) -> str:
     """What is fused, and what is not, when golden cases are run."""
     if options.stage or options.diff:
-        raise UsageError(f"{'--stage' if options.stage else '--diff'} is for --graph; drop it")
+        option = "--stage" if options.stage else "--diff"
+        raise UsageError(f"{option} needs --graph, not --fusion-report; drop one of them")
     archive = Archive(options.archive)
     inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
     calls = calls_of(options)
@@ -90,6 +91,7 @@ def refuse_options_of_loading(options: argparse.Namespace) -> None:
     for name in ("stage", "diff", "cases", "device", "method"):
         if getattr(options, name):
             option = "--case" if name == "cases" else f"--{name}"
-            raise UsageError(f"{option} needs --graph or --fusion-report; see python -m kit inspect --help")
+            wanted = "--graph" if name in ("stage", "diff") else "--graph or --fusion-report"
+            raise UsageError(f"{option} needs {wanted}; see python -m kit inspect --help")
     if configuration_of(options) != Configuration():
         raise UsageError("how the engine runs counts where the model is loaded; give --graph, too")

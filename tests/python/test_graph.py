@@ -251,6 +251,18 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("option", [["--stage", "frozen"], ["--diff"]])
+def test_options_of_the_graph_need_it(
+    option: list[str], made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(made / "chain.pt")
+    assert cli.main(["inspect", path, *option]) == 2
+    assert f"{option[0]} needs --graph; see python -m kit inspect --help" in capsys.readouterr().err
+    assert cli.main(["inspect", path, *option, "--fusion-report"]) == 2
+    assert f"{option[0]} needs --graph, not --fusion-report; drop one of them" in capsys.readouterr().err
+    assert cli.main(["inspect", path, *option, "--graph", "--stage", "frozen"]) == 0
+
+
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_command_line_is_refused(
     what: str, made: Path, predictor: Run, capfd: pytest.CaptureFixture[str]
