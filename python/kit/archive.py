@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from kit.errors import UsageError
 from kit.manifest import MEMBER, Manifest, MemberInfo
 from kit.method import FORWARD, Method
 from kit.signature import Signature, TensorSpec
@@ -40,6 +41,10 @@ class Archive:
         from kit.binding import native
 
         self.path = os.fspath(path)
+        try:
+            self.path.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{self.path!a}: the name of the file is no UTF-8; rename it") from None
         self._native = native.Archive.open(self.path)
         text = self._native.manifest_json
         self.manifest = Manifest.parse(text, self.path) if text is not None else None
@@ -139,7 +144,12 @@ def _specs(specs: Iterable[TensorSpec]) -> list[str]:
 
 
 def _rows(title: str, values: list[str]) -> list[str]:
-    return [f"  {title if index == 0 else '':<11} {value}" for index, value in enumerate(values)]
+    return [f"  {title if index == 0 else '':<11} {_printable(value)}" for index, value in enumerate(values)]
+
+
+def _printable(text: str) -> str:
+    """The text with escapes for what would move the cursor or begin another line: a file may hold any."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def member_infos(members: Mapping[str, bytes | memoryview]) -> tuple[MemberInfo, ...]:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], prog: str = "python -m kit") -> int:
 def _fail(error: BaseException, message: str, code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
-    print(f"kit: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"kit: error: {run.harmless(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -57,7 +57,7 @@ def _show_archive_warnings() -> None:
 
     def show(message: Warning | str, category: type[Warning], *rest: object, **more: object) -> None:
         if issubclass(category, ArchiveWarning):
-            print(f"kit: warning: {message}", file=sys.stderr)
+            print(f"kit: warning: {run.harmless(str(message))}", file=sys.stderr)
         else:
             ordinary(message, category, *rest, **more)  # type: ignore[arg-type]
 

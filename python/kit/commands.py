@@ -11,13 +11,20 @@ from kit.cli_configuration import configuration_of
 from kit.configuration import DEFAULTS
 from kit.errors import TraceError, UnavailableError, UsageError
 
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+def harmless(text: str) -> str:
+    """The text with escapes for what a terminal would obey, as JSON has them: names come from files."""
+    return text.translate(_CONTROLS)
+
 
 def say(text: object) -> None:
     """Print, and find out now, not when Python exits, if it cannot be written."""
     if sys.stdout is None:  # it was closed when Python began
         raise UnavailableError("cannot write <stdout>: it is closed; write elsewhere")
     try:
-        print(text, flush=True)
+        print(harmless(str(text)), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

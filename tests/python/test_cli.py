@@ -109,6 +109,31 @@ def test_parity(
     )
 
 
+def test_names_that_a_terminal_would_obey(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "model.pt")
+    names = {"inputs": ["x\x1b[2J"], "outputs": ["y\x9b2J\nz"]}
+    kit.export(torch.relu, torch.ones(2), path, name="a\x1b[31m\nname  forged", names=names)
+    assert main(["inspect", path]) == 0
+    inspected = capsys.readouterr().out
+    assert "\n  name        a\\x1b[31m\\nname  forged\n  inputs      x\\x1b[2J: float32[2]\n" in inspected
+    assert "\n  outputs     y\\x9b2J\\nz: float32[2]\n" in inspected
+    assert main(["verify", path]) == 0
+    assert main(["verify", path, "--method", "\x1b[31m"]) == 2
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert "\x9b" not in out + err
+    assert "\\u009b2J" in out
+    assert main(["inspect", path, "--json"]) == 0
+    manifest = json.loads(capsys.readouterr().out)["manifest"]
+    assert manifest["signature"]["inputs"][0]["name"] == "x\x1b[2J"
+
+
+def test_the_name_of_a_file_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("inspect", "verify"):
+        assert main([command, os.fsdecode(os.fsencode(tmp_path) + b"/a\xffb.pt")]) == 2
+        assert "a\\udcffb.pt': the name of the file is no UTF-8; rename it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "command",
     [
