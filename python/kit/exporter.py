@@ -130,7 +130,8 @@ def export_with_report(
     check_programs(programs)
     check_targets(engines_of(programs), targets)
     device = check_device(device)
-    check_destination(path)
+    recipe_file = model_or_recipe.rpartition(":")[0] if isinstance(model_or_recipe, str) else None
+    check_destination(path, recipe_file)
     with random_state_kept(), ExitStack() as stack:
         recipe = as_recipe(model_or_recipe, args, known or {})
         check_allowed(recipe.allow)

@@ -109,6 +109,12 @@ def test_parity(
     )
 
 
+def test_the_recipe_is_not_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "line_recipe.py:recipe", "-o", str(here / "line_recipe.py")]) == 2
+    assert "line_recipe.py: it is read, and would be replaced" in capsys.readouterr().err
+    assert (here / "line_recipe.py").read_text() == RECIPE
+
+
 def test_names_that_a_terminal_would_obey(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / "model.pt")
     names = {"inputs": ["x\x1b[2J"], "outputs": ["y\x9b2J\nz"]}
