@@ -13,13 +13,13 @@ from kit.archive import Archive
 from kit.cases import Case, case_of, full_name, make_cases, run_case, scale_of
 from kit.compare import DEFAULT_TOLERANCES, Tolerance, default_tolerance
 from kit.coverage import cover_branches
+from kit.dependence import rows_depend
 from kit.errors import Error, ParityError, TraceError
 from kit.guard import Guarded
 from kit.guards.graph import all_nodes
 from kit.manifest import Manifest, ProgramInfo
 from kit.method import Method
 from kit.programs import aoti, native
-from kit.programs.rows import rows_depend
 from kit.programs.torchscript import ENGINE
 from kit.replay import TRACED, Run, compare_ways, difference, predict_with, traced_in_python, verify_archive
 from kit.report import Difference, ParityReport

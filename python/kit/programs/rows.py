@@ -1,5 +1,4 @@
-"""Whether the rows of a batch depend on one another: if not, a call may be divided, among threads or in
-turn."""
+"""Whether the rows of a batch depend on one another: if not, a call may be divided among threads."""
 
 from __future__ import annotations
 
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor
 
 from kit.binding import native as binding
-from kit.cases import Case, scale_of
 from kit.compare import default_tolerance
 from kit.eager import Eager
 from kit.errors import TraceError
@@ -51,7 +49,7 @@ def rows_per_thread(
 
     cases: flat inputs.
     """
-    batch = _batch(signature)
+    batch = batch_of(signature)
     if batch is None or _computes_with_sizes(program) or _reduces_rows(program):
         return None
     least = max(1, next(dim.min for dim in signature.dims if dim.name == batch))
@@ -65,42 +63,7 @@ def rows_per_thread(
     return max(least, -(-_OPERATIONS_PER_THREAD // max(1, int(each))))
 
 
-def rows_depend(eager: Eager, signature: Signature, cases: Sequence[Case]) -> bool:
-    """Whether a call must not be divided in turn: where one dim leads all inputs and outputs, the eager model
-    gives for two parts of a case something else than for the whole.
-
-    The two cases of the fewest rows are tried. Only what differs in the first half of the digits counts, as a
-    row is rounded otherwise among others. Where random numbers are drawn no two calls agree anyway.
-    """
-    batch = _batch(signature)
-    if batch is None or eager.seed is not None:
-        return False
-    least = max(1, next(dim.min for dim in signature.dims if dim.name == batch))
-    divisible = [case for case in cases if case.inputs[0].shape[0] >= 2 * least]
-    divisible.sort(key=lambda case: case.inputs[0].shape[0])
-    return any(_depends(eager, case, least) for case in divisible[:2])
-
-
-def _depends(eager: Eager, case: Case, least: int) -> bool:
-    whole = [tensor.to(eager.device) for tensor in case.inputs]
-    rows = whole[0].shape[0]
-    cut = max(least, rows // 2)
-    try:
-        parts = [
-            eager.run([tensor[begin:end] for tensor in whole], "a part of a golden case")
-            for begin, end in ((0, cut), (cut, rows))
-        ]
-    except TraceError:  # what it takes whole it must not get in parts
-        return True
-    scale = scale_of([*case.inputs, *case.outputs])
-    for *divided, together in zip(*parts, case.outputs, strict=True):
-        eps = torch.finfo(together.dtype).eps ** 0.5 if _has_nan(together) else 0.0
-        if not binding.compare(torch.cat(divided).cpu(), together, eps, eps * scale).within:
-            return True
-    return False
-
-
-def _batch(signature: Signature) -> str | None:
+def batch_of(signature: Signature) -> str | None:
     """The dim that leads all inputs and outputs, and is nowhere else."""
     specs = (*signature.inputs, *signature.outputs)
     leading = {spec.shape[0] if spec.shape else None for spec in specs}
