@@ -114,9 +114,10 @@ def scale_of(tensors: Iterable[Tensor]) -> float:
     Programs that add in another order than the eager model round in proportion to it, where large numbers
     cancel out, and not to what remains: the absolute tolerance is multiplied by it.
     """
-    return max([1.0, *(_largest(one) for one in tensors if one.is_floating_point() or one.is_complex())])
+    return max([1.0, *(largest(one) for one in tensors if one.is_floating_point() or one.is_complex())])
 
 
-def _largest(tensor: Tensor) -> float:
+def largest(tensor: Tensor) -> float:
+    """The largest finite number of a tensor without its sign, or 0."""
     finite = tensor[torch.isfinite(tensor)].abs().double()
     return finite.max().item() if finite.numel() else 0.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from kit.binding import native as binding
-from kit.cases import Case, scale_of
+from kit.cases import Case, largest
 from kit.eager import Eager
 from kit.errors import TraceError
 from kit.programs.rows import batch_of
@@ -41,10 +42,14 @@ def _depends(eager: Eager, case: Case, least: int) -> bool:
         ]
     except TraceError:  # what it takes whole it must not get in parts
         return True
-    scale = scale_of([*case.inputs, *case.outputs])
     for *divided, together in zip(*parts, case.outputs, strict=True):
-        inexact = together.is_floating_point() or together.is_complex()
-        eps = torch.finfo(together.dtype).eps ** 0.5 if inexact else 0.0
-        if not binding.compare(torch.cat(divided).cpu(), together, eps, eps * scale).within:
+        if not binding.compare(torch.cat(divided).cpu(), together, 0.0, _room(together)).within:
             return True
     return False
+
+
+def _room(output: Tensor) -> float:
+    """What may be another rounding: half of the digits of the largest number."""
+    if not output.is_floating_point() and not output.is_complex():
+        return 0.0
+    return float(torch.finfo(output.dtype).eps ** 0.5 * largest(output))

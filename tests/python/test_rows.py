@@ -158,6 +158,12 @@ def test_that_rows_depend_is_not(model: Callable[..., Any]) -> None:
     assert not depend(model, torch.randn(3, 4).half() if half else None)
 
 
+def test_that_rows_depend_is_seen_in_small_outputs_of_large_inputs() -> None:
+    assert depend(lambda x: x.softmax(0) * 1e-5, torch.randn(3, 4))
+    assert depend(lambda x: x / x.sum(0), torch.rand(3, 4) * 1e6)
+    assert not depend(lambda x: x / x.sum(1, keepdim=True), torch.rand(3, 4) * 1e6)
+
+
 def test_random_numbers_say_nothing_of_rows() -> None:
     assert not depend(lambda x: x + torch.rand_like(x), allow=["random"])
 
