@@ -131,6 +131,8 @@ TEST(CsvReader, TextInANumberSaysWhere) {
 
 TEST(CsvReader, AFirstLineThatIsHalfAHeaderIsRefused) {
   refuse(points, "1,abc,3\n4,5,6\n", {"line 1", "column 2", "'abc'", "neither a header"});
+  refuse(points, "N/A,null,\n4,5,6\n", {"line 1", "column 1", "'N/A'", "neither a number"});
+  refuse(points, "a,,c\n4,5,6\n", {"line 1", "column 2", "''", "neither a number"});
   refuse(points, "x.1,x.0,depth\n1,2,3\n", {"line 1", "column 1", "'x.1'", "belongs elsewhere"});
 }
 
@@ -194,12 +196,12 @@ TEST(CsvWriter, WithoutAManifestNamesTheOutputs) {
 TEST(CsvWriter, RefusesWhatHasNoRows) {
   const Signature sum = signature({spec("x", DType::float32, {-1})},
                                   {spec("y", DType::float32, {-1}), spec("sum", DType::float32, {})});
-  expect_error(ErrorCode::input, {"'sum'", "float32[]", ".safetensors"}, [&] { written(sum, {}, false); });
+  expect_error(ErrorCode::usage, {"'sum'", "float32[]", ".safetensors"}, [&] { written(sum, {}, false); });
   const Signature pooled = signature({spec("x", DType::float32, {-1})},
                                      {spec("y", DType::float32, {-1}), spec("w", DType::float32, {7})});
-  expect_error(ErrorCode::input, {"'w'", ".safetensors"}, [&] { written(pooled, {}, false); });
+  expect_error(ErrorCode::usage, {"'w'", ".safetensors"}, [&] { written(pooled, {}, false); });
   const Signature complex = signature({spec("x", DType::float32, {-1})}, {spec("z", DType::complex64, {-1})});
-  expect_error(ErrorCode::input, {"'z'", "complex64"}, [&] { written(complex, {}); });
+  expect_error(ErrorCode::usage, {"'z'", "complex64"}, [&] { written(complex, {}); });
   expect_error(ErrorCode::input, {"call of its own", ".jsonl"}, [] {
     const std::vector<Tensor> call{Tensor::of<float>({1}, {1, 1})};
     written(points, {call, call}, false);

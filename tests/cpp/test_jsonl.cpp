@@ -90,13 +90,14 @@ TEST(JsonlReader, WhatDoesNotFitSaysWhere) {
   refuse(points, "[[1,2,3]]\n", {"line 1", "[1, 3]"});
   refuse(points, "{\"y\": [1,2,3]}\n", {"line 1", "missing: x", "no input of the model: y"});
   refuse(points, "[1,2,1e39]\n", {"line 1", "[2]", "is no float32"});
-  refuse(points, "[1,2,1e400]\n", {"line 1"});
-  refuse(points, "[1,[2],3]\n", {"line 1", "at [1]"});
+  refuse(points, "[1,2,1e400]\n", {"line 1", "no float64 can hold"});
+  refuse(points, "[1,[2],3]\n", {"line 1", "at [1]: a list of 1 is no float32"});
   refuse(two, "[1,2]\n", {"line 1", "ids, mask"});
   refuse(two, "{\"ids\": [1.5], \"mask\": true}\n", {"'ids'", "1.5 is no int64"});
   refuse(two, "{\"ids\": [9223372036854775808], \"mask\": true}\n", {"is no int64"});
   refuse(two, "{\"ids\": [1], \"mask\": 2}\n", {"'mask'", "2 is no bool"});
-  refuse(whole, "{\"x\": [[1,2,3],[4,5]], \"w\": 1}\n", {"at [1]", "a list of 3 is wanted", "one of 2"});
+  refuse(whole, "{\"x\": [[1,2,3],[4,5]], \"w\": 1}\n",
+         {"at [1]", "a list of 3 is wanted", "a list of 2 came"});
   refuse(points, "null\n", {"line 1"});
   refuse(points, "\xFF\xFE\n", {"line 1", "is no JSON"});
 }
@@ -106,6 +107,11 @@ TEST(JsonlReader, DeepNestingIsRefusedNotFollowed) {
   refuse(points, std::string(200'000, '[') + "\n", {"line 1"});
   refuse(points, deep, {"line 1", "deeper than the 64 dimensions"});
   refuse(unknown, deep, {"line 1", "deeper than the 64 dimensions"});
+  const std::string inner = deep.substr(0, deep.size() - 1);
+  refuse(points, "[1," + inner + ",3]\n", {"line 1", "at [1]: a list of 1 is no float32"});
+  refuse(whole, "{\"x\": [[1,2,3]," + inner + "], \"w\": 1}\n", {"at [1]", "a list of 1 came"});
+  refuse(two, deep, {"line 1", "the inputs ids, mask is wanted, but a list of 1 came"});
+  refuse(two, "{\"ids\": [1," + inner + "], \"mask\": true}\n", {"a list of 1 is no int64"});
 }
 
 TEST(JsonlWriter, AnObjectForEachRow) {
@@ -132,5 +138,5 @@ TEST(JsonlWriter, EscapesNamesAndRefusesComplexNumbers) {
   const Signature odd = signature({spec("x", DType::float32, {-1})}, {spec("a\"b\n", DType::float32, {-1})});
   EXPECT_EQ(written(odd, {{Tensor::of<float>({1}, {1})}}, true), "{\"a\\\"b\\n\":1}\n");
   const Signature complex = signature({spec("x", DType::float32, {-1})}, {spec("z", DType::complex64, {-1})});
-  expect_error(ErrorCode::input, {"'z'", ".safetensors"}, [&] { written(complex, {}, true); });
+  expect_error(ErrorCode::usage, {"'z'", ".safetensors"}, [&] { written(complex, {}, true); });
 }

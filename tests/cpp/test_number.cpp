@@ -101,6 +101,17 @@ TEST(Number, FloatsComeBackAsTheyWere) {
     EXPECT_EQ(scan<double>(print(value)), value);
 }
 
+TEST(Number, HalvesAreRoundedOnce) {
+  // Beyond the middle between two, by less than float32 can tell.
+  EXPECT_EQ(scan<std::uint16_t>("1.000488281251", DType::float16), 0x3C01);
+  EXPECT_EQ(scan<std::uint16_t>("1.00048828125", DType::float16), 0x3C00);
+  EXPECT_EQ(scan<std::uint16_t>("1.000488281249", DType::float16), 0x3C00);
+  EXPECT_EQ(scan<std::uint16_t>("-1.000488281251", DType::float16), 0xBC01);
+  EXPECT_EQ(scan<std::uint16_t>("1.0039062500001", DType::bfloat16), 0x3F81);
+  EXPECT_EQ(scan<std::uint16_t>("1.00390625", DType::bfloat16), 0x3F80);
+  EXPECT_EQ(scan<std::uint16_t>("1e-60", DType::float16), 0);
+}
+
 TEST(Number, EveryHalfComesBackAsItWas) {
   for (const DType dtype : {DType::float16, DType::bfloat16}) {
     for (std::uint32_t bits = 0; bits <= 0xFFFF; ++bits) {

@@ -1,6 +1,7 @@
 #include "io/csv_reader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include <kit/error.h>
@@ -23,6 +24,12 @@ bool is_number(const std::string& field, DType dtype) {
   const char* last = field.data() + field.size();
   const Scan scan = scan_number(dtype, field.data(), last, out);
   return scan.status != ScanStatus::malformed && scan.next == last;
+}
+
+/// Whether a field is what is written where a value is missing: that is a row, and no header.
+bool means_nothing(std::string_view field) {
+  constexpr std::string_view words[] = {"", "#N/A", "N/A", "n/a", "NA", "NULL", "null", "None", "<NA>"};
+  return std::find(std::begin(words), std::end(words), field) != std::end(words);
 }
 
 /// A field as a message shows it.
@@ -131,6 +138,11 @@ bool CsvReader::read_header(const std::vector<std::string>& fields) {
                     "nor a row; correct it, or name the columns " +
                     join(names_));
   for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (means_nothing(fields[i]))
+      throw Error(ErrorCode::input, where(i) + ": " + quote(fields[i]) +
+                                        " is neither a number nor the name of a column; correct it, or name "
+                                        "the columns " +
+                                        join(names_));
     if (unique && fields[i] != names_[i] &&
         std::find(names_.begin(), names_.end(), fields[i]) != names_.end())
       throw Error(ErrorCode::input, where(i) + ": the header says " + quote(fields[i]) +

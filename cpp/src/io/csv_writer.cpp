@@ -29,7 +29,7 @@ CsvWriter::CsvWriter(OutputFile& output, const Signature& signature, bool by_row
   for (const TensorSpec& spec : signature.outputs) {
     const std::string what = "CSV cannot hold output '" + spec.name + "' " + signature.str(spec);
     if (spec.dtype && is_complex(*spec.dtype))
-      throw Error(ErrorCode::input, what + ": a field is one real number; write .npy or .safetensors");
+      throw Error(ErrorCode::usage, what + ": a field is one real number; write .npy or .safetensors");
     if (!spec.shape) continue;
     const bool has_rows = !spec.shape->empty();
     // Without rows in the inputs, the leading sizes of the outputs still have to agree.
@@ -37,7 +37,7 @@ CsvWriter::CsvWriter(OutputFile& output, const Signature& signature, bool by_row
     const bool agrees = has_rows && lead && !lead->empty() && lead->front().dim == spec.shape->front().dim &&
                         (lead->front().dim >= 0 || lead->front().size == spec.shape->front().size);
     if (!has_rows || !agrees)
-      throw Error(ErrorCode::input, what + ", which has no rows in common; write .safetensors or .jsonl");
+      throw Error(ErrorCode::usage, what + ", which has no rows in common; write .safetensors or .jsonl");
   }
 }
 

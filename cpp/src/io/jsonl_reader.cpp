@@ -25,6 +25,13 @@ std::string shorten(std::string text) {
   return text;
 }
 
+/// A value as a message names it. What is nested has no bound, and writing it out would take the stack.
+std::string shown(const json& node) {
+  if (node.is_array()) return "a list of " + std::to_string(node.size());
+  if (node.is_object()) return "an object";
+  return shorten(node.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
 /// One input of one line: nested lists become a tensor.
 class Value {
  public:
@@ -84,10 +91,9 @@ class Value {
       return;
     }
     if (!node.is_array() || static_cast<std::int64_t>(node.size()) != shape_[depth])
-      throw Error(ErrorCode::input,
-                  where_ + place() + ": a list of " + std::to_string(shape_[depth]) + " is wanted, but " +
-                      (node.is_array() ? "one of " + std::to_string(node.size()) : shorten(node.dump())) +
-                      " came; lists at the same depth have the same length");
+      throw Error(ErrorCode::input, where_ + place() + ": a list of " + std::to_string(shape_[depth]) +
+                                        " is wanted, but " + shown(node) +
+                                        " came; lists at the same depth have the same length");
     index_.push_back(0);
     for (const json& inner : node) {
       fill(inner, depth + 1);
@@ -132,9 +138,8 @@ class Value {
     std::string remedy;
     if (is_floating(dtype_) && !node.is_number())
       remedy = "; write a number, \"NaN\", \"Infinity\" or \"-Infinity\"";
-    throw Error(ErrorCode::input, where_ + place() + ": " +
-                                      shorten(node.dump(-1, ' ', false, json::error_handler_t::replace)) +
-                                      " is no " + std::string(name(dtype_)) + remedy);
+    throw Error(ErrorCode::input,
+                where_ + place() + ": " + shown(node) + " is no " + std::string(name(dtype_)) + remedy);
   }
 
   std::string place() const {
@@ -161,7 +166,7 @@ std::vector<const json*> values_of(const json& document, const Signature& signat
     std::vector<std::string> names;
     for (const TensorSpec& spec : signature.inputs) names.push_back(spec.name);
     throw Error(ErrorCode::input, where + ": an object with the inputs " + join(names) + " is wanted, but " +
-                                      shorten(document.dump()) + " came");
+                                      shown(document) + " came");
   }
   std::vector<const json*> values;
   std::vector<std::string> missing;
@@ -202,6 +207,10 @@ bool JsonlReader::read_line() {
   json document;
   try {
     document = json::parse(text);
+  } catch (const json::out_of_range&) {
+    throw Error(ErrorCode::input, lines_.where() + ": " + shorten(std::string(text)) +
+                                      " has a number that no float64 can hold; write infinities with quotes: "
+                                      "\"Infinity\", \"-Infinity\"");
   } catch (const json::exception&) {
     // The library's words speak of its own parser; the place is what helps.
     std::string message = lines_.where() + ": " + shorten(std::string(text)) + " is no JSON";

@@ -12,7 +12,7 @@ JsonlWriter::JsonlWriter(OutputFile& output, const Signature& signature, bool by
     : output_(output), signature_(signature), by_row_(by_row) {
   for (const TensorSpec& spec : signature.outputs) {
     if (spec.dtype && is_complex(*spec.dtype))
-      throw Error(ErrorCode::input, "JSON has no complex numbers, as output '" + spec.name + "' " +
+      throw Error(ErrorCode::usage, "JSON has no complex numbers, as output '" + spec.name + "' " +
                                         signature.str(spec) + " wants; write .npy or .safetensors");
   }
 }

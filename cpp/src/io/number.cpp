@@ -1,5 +1,6 @@
 #include "io/number.h"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -125,6 +126,17 @@ char* print_integer(const void* element, char* out) noexcept {
   return std::to_chars(out, out + longest_number, load<T>(element)).ptr;
 }
 
+/// The float32 beside a value whose last bit says whether anything was cut off, so that rounding it once
+/// more, to two bits less or fewer, gives what rounding the value itself does: S. Boldo and G. Melquiond,
+/// "When double rounding is odd", 17th IMACS World Congress, 2005.
+float rounded_to_odd(double value) noexcept {
+  const auto nearest = static_cast<float>(value);
+  if (std::isnan(value) || std::isinf(nearest) || static_cast<double>(nearest) == value) return nearest;
+  const bool above = std::abs(static_cast<double>(nearest)) > std::abs(value);
+  const float cut = above ? std::nextafter(nearest, 0.0F) : nearest;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(cut) | 1U);
+}
+
 }  // namespace
 
 bool store_floating(DType dtype, double value, void* out) noexcept {
@@ -140,13 +152,13 @@ bool store_floating(DType dtype, double value, void* out) noexcept {
       break;
     }
     case DType::float16: {
-      const std::uint16_t narrow = float_to_float16(static_cast<float>(value));
+      const std::uint16_t narrow = float_to_float16(rounded_to_odd(value));
       overflow = std::isinf(float16_to_float(narrow));
       store(narrow, out);
       break;
     }
     case DType::bfloat16: {
-      const std::uint16_t narrow = float_to_bfloat16(static_cast<float>(value));
+      const std::uint16_t narrow = float_to_bfloat16(rounded_to_odd(value));
       overflow = std::isinf(bfloat16_to_float(narrow));
       store(narrow, out);
       break;
