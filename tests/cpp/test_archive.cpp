@@ -109,10 +109,14 @@ TEST(Archive, RefusesSeveralRoots) {
                  "PK\3\4" + ArchiveBuilder::zip({}).substr(0, 22).replace(16, 1, "\4"));
 }
 
+TEST(Archive, RefusesWhatHasNoProgram) {
+  expect_refused("no program in it", ArchiveBuilder::zip({{"m/data.pkl", "x"}, {"m/version", "3"}}));
+}
+
 TEST(Archive, WithoutManifestIsFromElsewhere) {
-  const Archive archive = open(ArchiveBuilder::zip({{"m/data.pkl", "x"}, {"m/version", "3"}}));
+  const Archive archive = open(ArchiveBuilder::zip({{"m/data.pkl", "x"}, {"m/constants.pkl", "x"}}));
   EXPECT_EQ(archive.manifest(), nullptr);
-  EXPECT_EQ(archive.member_names(), (std::vector<std::string>{"data.pkl", "version"}));
+  EXPECT_EQ(archive.member_names(), (std::vector<std::string>{"data.pkl", "constants.pkl"}));
   expect_error(ErrorCode::archive, "no golden cases", [&] { archive.cases(); });
 }
 

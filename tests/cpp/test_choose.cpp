@@ -137,7 +137,7 @@ TEST(Choose, SaysWhatIsMissing) {
 
 TEST(Choose, AnArchiveFromElsewhereIsTorchScript) {
   const Archive archive =
-      Archive::from_bytes(test::bytes_of(ArchiveBuilder::zip({{"m/data.pkl", "x"}})), "here.pt");
+      Archive::from_bytes(test::bytes_of(ArchiveBuilder::zip({{"m/constants.pkl", "x"}})), "here.pt");
   EXPECT_EQ(choose(archive, {.method = "encode"}, host).engine, Engine::torchscript);
 }
 

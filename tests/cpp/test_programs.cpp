@@ -52,7 +52,7 @@ TEST(Programs, AreShownWithoutBeingLoaded) {
 }
 
 TEST(Programs, AnArchiveFromElsewhereHasOne) {
-  const auto bytes = test::bytes_of(test::ArchiveBuilder::zip({{"m/data.pkl", "x"}}));
+  const auto bytes = test::bytes_of(test::ArchiveBuilder::zip({{"m/constants.pkl", "x"}}));
   const auto all = programs(Archive::from_bytes(bytes, "here.pt"));
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].program.engine, "torchscript");

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from kit import cli
 from kit.errors import ArchiveError
@@ -64,6 +65,7 @@ BAD_ARCHIVES: dict[str, tuple[Spoil, str]] = {
     "text": (lambda good, bad: bad.write_text("this is no archive\n"), "not an archive"),
     "random bytes": (lambda good, bad: bad.write_bytes(random_bytes(4096)), "not an archive"),
     "random like a zip": (lambda good, bad: bad.write_bytes(b"PK\x03\x04" + random_bytes(4096)), "cut short"),
+    "torch.save": (lambda good, bad: torch.save({"x": torch.ones(3)}, bad), "there is no program in it"),
     "zip of nothing": (lambda good, bad: bad.write_bytes(b"PK\x05\x06" + bytes(18)), "not an archive"),
     "cut at 10 %": (cut(0.1), "cut short"),
     "cut at 50 %": (cut(0.5), "cut short"),
@@ -174,3 +176,17 @@ def test_plain_torchscript_loads_with_a_warning(archives: Path, folder: Path, pr
     assert "plain.pt" in done.stderr
     assert predictor("verify", archives / "plain.pt").returncode == 3
     assert predictor("inspect", archives / "plain.pt").returncode == 0
+
+
+def test_an_operation_that_libtorch_lacks_is_named(folder: Path, predictor: Run) -> None:
+    """As those of torchvision, in a program from elsewhere."""
+    library = torch.library.Library("kit_tests_elsewhere", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: x * 2, "CPU")
+    path = folder / "elsewhere.pt"
+    torch.jit.trace(lambda x: torch.ops.kit_tests_elsewhere.twice(x), (torch.ones(3),)).save(str(path))
+    arguments = ("--input", "-", "--format", "csv")
+    done = predictor("run", path, *arguments, stdin=GOOD_ROW, cwd=folder)
+    assert done.returncode == 3
+    error = done.stderr.splitlines()[-1]
+    assert "libtorch cannot load it: Unknown builtin op: kit_tests_elsewhere::twice" in error

@@ -1,5 +1,6 @@
 #include <kit/archive.h>
 
+#include <algorithm>
 #include <map>
 
 #include <zlib.h>
@@ -31,6 +32,7 @@ struct Archive::State {
 
   void read_names(const zip::Directory& directory);
   void read_manifest(const zip::Directory& directory);
+  void check_code() const;
   void check_members() const;
   bool matches(std::span<const std::byte> found, const MemberInfo& info) const;
   void check();
@@ -58,7 +60,7 @@ void Archive::State::read_manifest(const zip::Directory& directory) {
     ours = ours || names[i].starts_with(own_folder);
     if (names[i] == manifest_name) at = i;
   }
-  if (!ours) return;
+  if (!ours) return check_code();
   if (at == names.size()) refuse("damaged archive: its manifest is missing; copy or export it again");
 
   const auto spans = zip::read_contents(bytes, directory, path);
@@ -69,6 +71,16 @@ void Archive::State::read_manifest(const zip::Directory& directory) {
   if (checksum != directory.entries[at].crc32)
     refuse("damaged archive: the checksum of its manifest is wrong; copy or export it again");
   manifest = Manifest::parse({text, spans[at].size()}, path);
+}
+
+/// torch.save and torch.export write zip files, too. What torch has called TorchScript has a file of
+/// constants, or, before torch 1.4, a description in JSON.
+void Archive::State::check_code() const {
+  for (const char* const name : {"constants.pkl", "model.json"})
+    if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  refuse(
+      "not a TorchScript archive: there is no program in it, as in what torch.save and torch.export.save "
+      "write; export the model with python -m kit.export");
 }
 
 void Archive::State::check_members() const {

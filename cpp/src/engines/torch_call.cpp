@@ -1,5 +1,6 @@
 #include "engines/torch_call.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include <ATen/Context.h>
@@ -14,6 +15,7 @@ std::string summary(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string_view text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   if (const auto at = text.rfind("Error: "); at != std::string_view::npos) text.remove_prefix(at + 7);
+  text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
   return std::string(text.substr(0, text.find('\n')));
 }
 
