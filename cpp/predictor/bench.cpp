@@ -195,23 +195,27 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_flag("--json", options->json, "Print the figures as JSON");
   command->add_option("-o,--output", options->output, "Write the figures as JSON to a file, too")
       ->type_name("FILE");
-  command->add_option("--compare", options->compare, "Print ratios to an earlier result, a JSON file")
-      ->type_name("FILE");
+  CLI::Option* const compare =
+      command->add_option("--compare", options->compare, "Print ratios to an earlier result, a JSON file")
+          ->type_name("FILE");
   command
       ->add_option("--fail-above", options->fail_above,
                    "Exit with code 5 if a ratio is above this; 1.10, if not given")
+      ->needs(compare)
       ->type_name("RATIO");
   command->callback([options, &action] { action = [options] { run_bench(*options); }; });
 }
 
 void add_bench_start(CLI::App& app, Action& action, double entered) {
+  auto model = std::make_shared<std::string>();
   auto request = std::make_shared<std::string>();
   // Without a group it is not listed: it is what bench starts.
   CLI::App* command = app.add_subcommand("bench-start", "What bench runs in fresh processes")->group("");
+  command->add_option("MODEL", *model)->required();
   command->add_option("REQUEST", *request)->required();
-  command->callback([request, entered, &action] {
-    action = [request, entered] {
-      print(bench::start_here(bench::StartRequest::parse(*request), entered).json() + "\n");
+  command->callback([model, request, entered, &action] {
+    action = [model, request, entered] {
+      print(bench::start_here(bench::StartRequest::parse(*model, *request), entered).json() + "\n");
     };
   });
 }

@@ -37,13 +37,16 @@ std::string brief(double value) {
   return text;
 }
 
-/// Lines under a common heading: the heading stands only before the first.
+/// Lines under a common heading: the heading stands only before the first. Names come from the archive, and
+/// must neither make further lines nor steer the terminal.
 class Sheet {
  public:
-  void add(const std::string& heading, const std::string& line) {
+  void add(const std::string& heading, std::string line) {
     std::string start = heading == last_ ? "" : heading;
     last_ = heading;
     start.resize(12, ' ');
+    for (char& c : line)
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
     text_ += start + line + "\n";
   }
 

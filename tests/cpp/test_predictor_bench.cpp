@@ -58,15 +58,23 @@ TEST_F(PredictorBench, ComparesAndFailsBeyondTheLimit) {
   EXPECT_TRUE(compared.at("ratios").at(0).at("beyond").get<bool>());
 }
 
+TEST_F(PredictorBench, MeasuresAFileWhateverItsName) {
+  dir.write("\xFF.pt", NativeArchive({"x86-64-v2"}).build());
+  const Outcome outcome = call("bench \xFF.pt --seconds 0.01 --starts 1 --threads 1 --batch 1 --json");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(json::parse(outcome.out).at("start").at("runs"), 1);
+}
+
 TEST_F(PredictorBench, RefusesWhatCannotBeMeasured) {
   for (const char* seconds : {"0", "-1", "nan", "inf", "x"})
     refuse(2, std::string("bench model.pt --seconds ") + seconds, {"--seconds"});
   refuse(2, "bench model.pt --threads 0", {"--threads 0"});
   refuse(2, "bench model.pt --threads 1,x", {"--threads"});
   refuse(2, "bench model.pt --starts 0", {"--starts"});
-  refuse(2, "bench model.pt --fail-above 0", {"--fail-above"});
-  refuse(4, "bench model.pt --batch 1,5", {"model.pt: --batch 5", "'batch' is in 1..4"});
-  refuse(4, "bench model.pt --batch 0", {"--batch 0"});
+  refuse(2, "bench model.pt --compare old.json --fail-above 0", {"--fail-above"});
+  refuse(2, "bench model.pt --fail-above 1.2", {"--fail-above", "--compare"});
+  refuse(2, "bench model.pt --batch 1,5", {"model.pt: --batch 5", "'batch' is in 1..4"});
+  refuse(2, "bench model.pt --batch 0", {"--batch 0"});
   refuse(6, "bench model.pt --engine aoti", {"aoti"});
   refuse(6, "bench model.pt --target x86-64-v3 --engine native", {"x86-64-v3"});
   refuse(2, "bench model.pt --engine fast", {"fast"});
@@ -77,7 +85,7 @@ TEST_F(PredictorBench, RefusesWhatCannotBeMeasured) {
   refuse(2, "bench model.pt --compare model.pt", {"model.pt is no result of predictor bench"});
   dir.write("other.json", R"({"format":"kit-bench","version":1,"model":{"name":"cnn"}})");
   refuse(2, "bench model.pt --compare other.json", {"other.json is of another model: its name is cnn"});
-  refuse(2, "bench-start x", {"run predictor bench"});
+  refuse(2, "bench-start x y", {"run predictor bench"});
 }
 
 }  // namespace

@@ -76,11 +76,11 @@ TEST(Workload, WithoutCasesValuesAreRandomAndTheSameEachTime) {
 TEST(Workload, ABatchOutOfRangeIsAnInputError) {
   const Workload workload(archive_of({}), "forward");
   for (const std::int64_t batch : {-1, 0, 5})
-    EXPECT_EQ(code_of([&] { workload.with_batch(batch); }), ErrorCode::input) << batch;
+    EXPECT_EQ(code_of([&] { workload.with_batch(batch); }), ErrorCode::usage) << batch;
 }
 
 TEST(Workload, AnArchiveWithoutAManifestHasNoInputs) {
-  const std::string plain = ArchiveBuilder::zip({{"model/data.pkl", "x"}, {"model/version", "3"}});
+  const std::string plain = ArchiveBuilder::zip({{"model/data.pkl", "x"}, {"model/constants.pkl", "x"}});
   EXPECT_EQ(code_of([&] { Workload(Archive::from_bytes(test::bytes_of(plain), "plain.pt"), "forward"); }),
             ErrorCode::archive);
   EXPECT_EQ(code_of([&] { Workload(archive_of({}), "encode"); }), ErrorCode::usage);

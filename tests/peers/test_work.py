@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kit.archive import Archive
-from kit.errors import InputError
+from kit.errors import UsageError
 from kit.peers.work import batch_dim, fixed, sizes_of
 from kit.replay import known_manifest
 from kit.signature import Dim, Signature, TensorSpec
@@ -22,7 +22,7 @@ def test_sizes_are_the_batches_or_those_of_the_cases(native_mlp: Path) -> None:
     cases = sizes_of(archive, method, [])
     assert len(cases) > 2
     assert cases == sorted(cases, key=lambda one: one["batch"])
-    with pytest.raises(InputError, match=r"--batch 5000 is out of range: batch in 1\.\.4096"):
+    with pytest.raises(UsageError, match=r"--batch 5000 is out of range: batch in 1\.\.4096"):
         sizes_of(archive, method, [5000])
 
 

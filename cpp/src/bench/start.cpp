@@ -25,18 +25,21 @@ bool needs_library(Engine engine) { return engine != Engine::native; }
 }  // namespace
 
 std::string StartRequest::json() const {
-  return Json{{"model", model},           {"engine", name(options.engine)},
-              {"target", options.target}, {"device", options.device},
-              {"method", options.method}, {"configuration", Json::parse(options.configuration.json())},
-              {"sizes", sizes},           {"started", started}}
+  return Json{{"engine", name(options.engine)},
+              {"target", options.target},
+              {"device", options.device},
+              {"method", options.method},
+              {"sizes", sizes},
+              {"configuration", Json::parse(options.configuration.json())},
+              {"started", started}}
       .dump();
 }
 
-StartRequest StartRequest::parse(const std::string& text) {
+StartRequest StartRequest::parse(const std::string& model, const std::string& text) {
   try {
     const Json root = Json::parse(text);
     StartRequest request;
-    request.model = root.at("model").get<std::string>();
+    request.model = model;
     request.options.engine = engine_from_name(root.at("engine").get<std::string>());
     request.options.target = root.at("target").get<std::string>();
     request.options.device = root.at("device").get<std::string>();

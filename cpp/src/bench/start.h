@@ -20,10 +20,11 @@ struct StartRequest {
   Sizes sizes;
   double started = 0;  ///< when the process was started, as `steady_seconds` has it
 
+  /// All but the model, whose path need not be UTF-8.
   std::string json() const;
 
   /// Throws a usage error if the text is no request.
-  static StartRequest parse(const std::string& text);
+  static StartRequest parse(const std::string& model, const std::string& text);
 };
 
 /// What a start consisted of, in seconds. What is not there did not happen.
@@ -43,8 +44,8 @@ const std::vector<std::string>& start_parts();
 /// In the fresh process: does what was requested. `entered` is when its main was entered.
 Start start_here(const StartRequest& request, double entered);
 
-/// Runs this executable once more, as `<executable> bench-start REQUEST`, and takes what it prints. Throws
-/// the error that the process reports.
+/// Runs this executable once more, as `<executable> bench-start MODEL REQUEST`, and takes what it prints.
+/// Throws the error that the process reports.
 Start start_process(StartRequest request);
 
 }  // namespace kit::bench

@@ -88,7 +88,7 @@ Start start_process(StartRequest request) {
   std::string command = "bench-start";
   std::string program = "predictor";
   std::string text = request.json();
-  char* const arguments[]{program.data(), command.data(), text.data(), nullptr};
+  char* const arguments[]{program.data(), command.data(), request.model.data(), text.data(), nullptr};
   pid_t child = 0;
   if (const int error = ::posix_spawn(&child, "/proc/self/exe", actions.get(), nullptr, arguments, environ))
     fail("posix_spawn", error);

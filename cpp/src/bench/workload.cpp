@@ -138,7 +138,7 @@ Sizes Workload::with_batch(std::int64_t batch) const {
                                          : ": none of its dims is the batch; leave --batch out, and the "
                                            "sizes of its golden cases are measured"));
   if (batch < dim->min || batch > dim->max)
-    throw Error(ErrorCode::input, path_ + ": --batch " + std::to_string(batch) + " is out of range: '" +
+    throw Error(ErrorCode::usage, path_ + ": --batch " + std::to_string(batch) + " is out of range: '" +
                                       dim->name + "' is in " + std::to_string(dim->min) + ".." +
                                       std::to_string(dim->max));
   Sizes sizes;

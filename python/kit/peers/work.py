@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kit.archive import Archive
 from kit.eager import Eager
-from kit.errors import InputError, UsageError
+from kit.errors import UsageError
 from kit.method import Method
 from kit.peers.quiet import quiet
 from kit.programs.exported import example_of, exported
@@ -90,7 +90,7 @@ def sizes_of(archive: Archive, method: Method, batches: Sequence[int]) -> list[S
     """What is to be measured: each batch with the other dims as in the largest golden case, or the sizes of
     the golden cases, if no batch is given.
 
-    Raises InputError for a batch out of range, UsageError where there is no batch or no golden case.
+    Raises UsageError for a batch out of range, and where there is no batch or no golden case.
     """
     signature = method.signature
     known = [signature.sizes(inputs) for inputs, _ in archive.cases(method.name)]
@@ -107,7 +107,7 @@ def sizes_of(archive: Archive, method: Method, batches: Sequence[int]) -> list[S
         raise UsageError(f"{archive.path}: its inputs have no batch whose size may vary; leave --batch out")
     for batch in batches:
         if not dim.min <= batch <= dim.max:
-            raise InputError(f"{archive.path}: --batch {batch} is out of range: {dim}; give one in it")
+            raise UsageError(f"{archive.path}: --batch {batch} is out of range: {dim}; give one in it")
     largest = max(known, key=lambda one: one[dim.name])
     return [{**largest, dim.name: batch} for batch in sorted(set(batches))]
 
