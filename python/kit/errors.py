@@ -40,7 +40,7 @@ class InputError(Error):
 
 
 class ParityError(Error):
-    """Outputs differ from those of the eager model beyond the tolerance."""
+    """Outputs are not those of the eager model within the tolerance, or not what the signature says."""
 
     exit_code = 5
 

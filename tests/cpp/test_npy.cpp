@@ -206,9 +206,10 @@ TEST(NpyWriter, HoldsOneOutputOfOneCall) {
   expect_error(ErrorCode::input, {".jsonl"}, [&] {
     write_all_calls(Format::npy, dir.path("out.npy"), scalar, false, {call, call});
   });
-  expect_error(ErrorCode::input, {"several shapes", ".jsonl"}, [&] {
-    write_all_calls(Format::npy, dir.path("out.npy"), points, true,
-                    {{Tensor::of<float>({1}, {1, 1})}, {Tensor::of<float>({1, 2}, {1, 2})}});
-  });
+  const Tensor first = Tensor::of<float>({1}, {1, 1});
+  for (const Tensor& other : {Tensor::of<float>({1, 2}, {1, 2}), Tensor::of<double>({1}, {1, 1})})
+    expect_error(ErrorCode::input, {other.str(), "those before are float32[1, 1]", ".jsonl"}, [&] {
+      write_all_calls(Format::npy, dir.path("out.npy"), points, true, {{first}, {other}});
+    });
   EXPECT_TRUE(dir.names().empty());
 }

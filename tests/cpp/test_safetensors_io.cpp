@@ -145,6 +145,18 @@ TEST(SafetensorsWriter, WithoutRowsWritesEmptyTensors) {
   EXPECT_FALSE(reader(Format::safetensors, dir.path("out.safetensors"), back)->next(100));
 }
 
+TEST(SafetensorsWriter, RefusesRowsOfAnotherKind) {
+  const TempDir dir;
+  const Signature points = signature({spec("x", DType::float32, {-1})}, {spec("y", DType::float32, {-1, 1})});
+  const Tensor first = Tensor::of<float>({1}, {1, 1});
+  for (const Tensor& other : {Tensor::of<float>({1, 2}, {1, 2}), Tensor::of<double>({1}, {1, 1})})
+    expect_error(
+        ErrorCode::input, {"output 'y'", other.str(), "those before are float32[1, 1]", ".jsonl"}, [&] {
+          write_all_calls(Format::safetensors, dir.path("out.safetensors"), points, true, {{first}, {other}});
+        });
+  EXPECT_TRUE(dir.names().empty());
+}
+
 TEST(SafetensorsWriter, RefusesASecondCall) {
   const TempDir dir;
   const std::vector<Tensor> call{Tensor::of<float>({7}, {})};

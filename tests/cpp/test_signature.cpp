@@ -53,6 +53,21 @@ TEST(Signature, NamesWhatDoesNotFit) {
   check("input 'b': wanted int64[batch], got an undefined tensor", {a(2), Tensor()});
 }
 
+TEST(Signature, OutputsAreWhatItPromises) {
+  const auto y = [](DType dtype, std::int64_t batch) { return Tensor::empty(dtype, {batch}); };
+  const std::vector<Tensor> inputs{a(2), b(2)};
+  pair().check_outputs({y(DType::float32, 2)}, inputs);
+  const auto check = [&](const char* text, const std::vector<Tensor>& outputs) {
+    expect_error(ErrorCode::parity, {text, "what its signature does not say"},
+                 [&] { pair().check_outputs(outputs, inputs); });
+  };
+  check("wanted 1 outputs (y), got 0", {});
+  check("output 'y': wanted float32[batch], got float64[2]", {y(DType::float64, 2)});
+  check("output 'y': wanted 'batch' = 2 as in input 'b', got float32[3]: dimension 0 is 3",
+        {y(DType::float32, 3)});
+  check("output 'y': wanted float32[batch], got float32[2, 3]: the number of dimensions differs", {a(2)});
+}
+
 TEST(Signature, CountsEveryDimOfMany) {
   Signature signature;
   for (int i = 0; i < 20; ++i) {

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import kit
 from kit.cli import main
-from kit.errors import TraceError
+from kit.errors import ParityError, TraceError
 from kit.exporter import Exported, export_with_report
 from tests.conftest import Run
 from tests.python import branching
@@ -257,6 +257,31 @@ def test_what_cannot_be_compiled_is_refused_with_the_reason(tmp_path: Path, mode
     assert "test_what_cannot" not in message  # no frames of who exports
     assert [one.rule for one in raised.value.findings] == ["value-branch"]
     assert list(tmp_path.iterdir()) == []
+
+
+class Widening(nn.Module):
+    """A side that no golden case takes gives another dtype."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(x.max() > 1e30):
+            return x.double()
+        return x
+
+
+def test_what_the_signature_does_not_say_is_not_passed_on(tmp_path: Path, predictor: Run) -> None:
+    done = scripted(Widening(), tmp_path)
+    assert any("1e30" in note for note in done.notes)
+    model = kit.load(tmp_path / "model.pt")
+    assert torch.equal(model(X), X)
+    message = r"output 'output': wanted float32\[batch, 3\], got float64\[2, 3\]; .* signature does not say"
+    with pytest.raises(ParityError, match=message):
+        model(X * 1e31)
+    rows = "x.0,x.1,x.2\n1,2,3\n1e31,2,3\n"
+    ran = predictor(
+        "run", tmp_path / "model.pt", "--input", "-", "--format", "csv", "--batch", "1", stdin=rows
+    )
+    assert ran.returncode == 5
+    assert "got float64[1, 3]" in ran.stderr
 
 
 def test_lint_knows_what_is_compiled() -> None:

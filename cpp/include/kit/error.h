@@ -11,7 +11,7 @@ enum class ErrorCode {
   usage = 2,        ///< the command line, or an option, is wrong
   archive = 3,      ///< not an archive, damaged, or of a newer format
   input = 4,        ///< an input does not fit the signature
-  parity = 5,       ///< outputs differ from the golden cases
+  parity = 5,       ///< outputs differ from the golden cases, or from the signature
   unavailable = 6,  ///< this host lacks the engine, the device, or room on the disk
   trace = 7,        ///< the model cannot be traced faithfully
 };

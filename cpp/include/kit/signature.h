@@ -42,6 +42,10 @@ struct Signature {
   /// not looked at: NaN and Inf are data, and so is an empty batch where the range allows 0.
   void check_inputs(const std::vector<Tensor>& tensors) const;
 
+  /// Throws a parity error that names the output, what was promised and what came, if outputs for inputs that
+  /// fit are of another count, dtype, rank or size.
+  void check_outputs(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) const;
+
   /// The sizes of the dims in inputs that fit.
   std::map<std::string, std::int64_t> sizes(const std::vector<Tensor>& tensors) const;
 

@@ -1,67 +1,108 @@
 #include <kit/signature.h>
 
+#include <string_view>
+
 #include <kit/error.h>
 
 namespace kit {
 namespace {
 
-[[noreturn]] void refuse(const TensorSpec& spec, const std::string& wanted, const std::string& came) {
-  throw Error(ErrorCode::input, "input '" + spec.name + "': wanted " + wanted + ", got " + came);
-}
-
 std::string range(const Dim& dim) {
   return "'" + dim.name + "' in " + std::to_string(dim.min) + ".." + std::to_string(dim.max);
 }
 
-}  // namespace
+/// Looks at inputs, and then at outputs perhaps: a dim has one size in all of them.
+class Check {
+ public:
+  explicit Check(const Signature& signature)
+      : signature_(signature), large_(signature.dims.size() > few ? signature.dims.size() : 0) {}
 
-void Signature::check_inputs(const std::vector<Tensor>& tensors) const {
-  if (tensors.size() != inputs.size()) {
-    std::string names;
-    for (const TensorSpec& spec : inputs) names += (names.empty() ? "" : ", ") + spec.name;
-    throw Error(ErrorCode::input, "wanted " + std::to_string(inputs.size()) + " inputs (" + names +
-                                      "), got " + std::to_string(tensors.size()));
+  void inputs(const std::vector<Tensor>& tensors) {
+    kind_ = "input";
+    all(signature_.inputs, tensors);
   }
-  // The size each dim got, and from which input. Few dims: no allocation for up to eight of them.
-  constexpr std::size_t few = 8;
+
+  void outputs(const std::vector<Tensor>& tensors) {
+    kind_ = "output";
+    all(signature_.outputs, tensors);
+  }
+
+ private:
+  /// The size that a dim got, and from which tensor.
   struct Bound {
     std::int64_t size = -1;
     const TensorSpec* by = nullptr;
+    const char* kind = nullptr;
   };
-  Bound small[few];
-  std::vector<Bound> large(dims.size() > few ? dims.size() : 0);
-  Bound* bounds = large.empty() ? small : large.data();
 
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorSpec& spec = inputs[i];
-    const Tensor& tensor = tensors[i];
-    if (!tensor.defined()) refuse(spec, str(spec), "an undefined tensor");
-    if (spec.dtype && *spec.dtype != tensor.dtype()) refuse(spec, str(spec), tensor.str());
-    if (!spec.shape) continue;
+  void all(const std::vector<TensorSpec>& specs, const std::vector<Tensor>& tensors) {
+    if (tensors.size() != specs.size()) {
+      std::string names;
+      for (const TensorSpec& spec : specs) names += (names.empty() ? "" : ", ") + spec.name;
+      refuse("wanted " + std::to_string(specs.size()) + " " + kind_ + "s (" + names + "), got " +
+             std::to_string(tensors.size()));
+    }
+    for (std::size_t i = 0; i < specs.size(); ++i) one(specs[i], tensors[i]);
+  }
+
+  void one(const TensorSpec& spec, const Tensor& tensor) {
+    if (!tensor.defined()) refuse(spec, signature_.str(spec), "an undefined tensor");
+    if (spec.dtype && *spec.dtype != tensor.dtype()) refuse(spec, signature_.str(spec), tensor.str());
+    if (!spec.shape) return;
     if (spec.shape->size() != tensor.shape().size())
-      refuse(spec, str(spec), tensor.str() + ": the number of dimensions differs");
+      refuse(spec, signature_.str(spec), tensor.str() + ": the number of dimensions differs");
     for (std::size_t d = 0; d < spec.shape->size(); ++d) {
       const DimSpec& want = (*spec.shape)[d];
       const std::int64_t size = tensor.shape()[d];
+      const auto came = [&](const std::string& what) {
+        return tensor.str() + ": dimension " + std::to_string(d) + " " + what;
+      };
       if (want.dim < 0) {
         if (size != want.size)
-          refuse(spec, str(spec),
-                 tensor.str() + ": dimension " + std::to_string(d) + " must be " + std::to_string(want.size));
+          refuse(spec, signature_.str(spec), came("must be " + std::to_string(want.size)));
         continue;
       }
       const auto index = static_cast<std::size_t>(want.dim);
-      const Dim& dim = dims[index];
+      const Dim& dim = signature_.dims[index];
       if (size < dim.min || size > dim.max)
-        refuse(spec, str(spec) + " with " + range(dim),
-               tensor.str() + ": dimension " + std::to_string(d) + " is " + std::to_string(size));
-      Bound& bound = bounds[index];
+        refuse(spec, signature_.str(spec) + " with " + range(dim), came("is " + std::to_string(size)));
+      Bound& bound = large_.empty() ? small_[index] : large_[index];
       if (bound.size >= 0 && bound.size != size)
         refuse(spec,
-               "'" + dim.name + "' = " + std::to_string(bound.size) + " as in input '" + bound.by->name + "'",
-               tensor.str() + ": dimension " + std::to_string(d) + " is " + std::to_string(size));
-      bound = {size, &spec};
+               "'" + dim.name + "' = " + std::to_string(bound.size) + " as in " + bound.kind + " '" +
+                   bound.by->name + "'",
+               came("is " + std::to_string(size)));
+      bound = {size, &spec, kind_};
     }
   }
+
+  [[noreturn]] void refuse(const TensorSpec& spec, const std::string& wanted, const std::string& came) const {
+    refuse(std::string(kind_) + " '" + spec.name + "': wanted " + wanted + ", got " + came);
+  }
+
+  [[noreturn]] void refuse(const std::string& message) const {
+    if (kind_ == std::string_view("input")) throw Error(ErrorCode::input, message);
+    throw Error(ErrorCode::parity,
+                message +
+                    "; the model gives for these inputs what its signature does not say: export it with "
+                    "cases that show it, or correct it");
+  }
+
+  static constexpr std::size_t few = 8;  // up to so many dims there is no allocation
+  const Signature& signature_;
+  Bound small_[few];
+  std::vector<Bound> large_;
+  const char* kind_ = "";
+};
+
+}  // namespace
+
+void Signature::check_inputs(const std::vector<Tensor>& tensors) const { Check(*this).inputs(tensors); }
+
+void Signature::check_outputs(const std::vector<Tensor>& tensors, const std::vector<Tensor>& from) const {
+  Check check(*this);
+  check.inputs(from);
+  check.outputs(tensors);
 }
 
 std::map<std::string, std::int64_t> Signature::sizes(const std::vector<Tensor>& tensors) const {

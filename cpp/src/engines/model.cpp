@@ -224,8 +224,14 @@ Model Model::load(const Archive& archive, const Options& options) {
 }
 
 std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) const {
-  state_->signature.check_inputs(inputs);
-  return state_->logged(inputs, [&](const Program& program) { return program.run(inputs); });
+  const Signature& signature = state_->signature;
+  signature.check_inputs(inputs);
+  std::vector<Tensor> outputs =
+      state_->logged(inputs, [&](const Program& program) { return program.run(inputs); });
+  // A native program makes them as the signature has them, and a file without a manifest promises nothing.
+  if (state_->engine != Engine::native && !signature.outputs.empty())
+    signature.check_outputs(outputs, inputs);
+  return outputs;
 }
 
 void Model::predict(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) const {

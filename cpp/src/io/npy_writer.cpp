@@ -47,15 +47,7 @@ void NpyWriter::write(const std::vector<Tensor>& outputs) {
   const Tensor& tensor = outputs.front();
   if (by_row_) common_rows(outputs, output_names(signature_, 1));
   if (!header_) start(tensor);
-  if (by_row_) {
-    Shape shape = tensor.shape();
-    header_->shape.front() += shape.front();
-    shape.front() = header_->shape.front();
-    if (shape != header_->shape)
-      throw Error(ErrorCode::input, output_.name() + ": the rows of the output have several shapes, as in " +
-                                        str(tensor.shape()) +
-                                        ", so one array cannot hold them; write .jsonl");
-  }
+  if (by_row_) add_rows(header_->dtype, header_->shape, tensor, output_.name());
   if (output_.seekable()) {
     output_.write(tensor.data(), tensor.nbytes());
   } else {

@@ -28,15 +28,7 @@ void SafetensorsWriter::write(const std::vector<Tensor>& outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& tensor = outputs[i];
     Part& part = parts_[i];
-    if (by_row_) {
-      Shape shape = tensor.shape();
-      part.shape.front() += shape.front();
-      shape.front() = part.shape.front();
-      if (shape != part.shape)
-        throw Error(ErrorCode::input, output_.name() + ": the rows of output '" + names[i] +
-                                          "' have several shapes, as in " + str(tensor.shape()) +
-                                          ", so one tensor cannot hold them; write .jsonl");
-    }
+    if (by_row_) add_rows(part.dtype, part.shape, tensor, output_.name() + ": output '" + names[i] + "'");
     part.spool.write(tensor.data(), tensor.nbytes());
   }
 }

@@ -1,5 +1,7 @@
 #include "io/writer.h"
 
+#include <algorithm>
+
 #include <kit/error.h>
 
 #include "io/csv_writer.h"
@@ -36,6 +38,15 @@ std::int64_t common_rows(const std::vector<Tensor>& outputs, const std::vector<s
     rows = shape.front();
   }
   return rows;
+}
+
+void add_rows(DType dtype, Shape& shape, const Tensor& rows, const std::string& what) {
+  const Shape& added = rows.shape();
+  if (rows.dtype() != dtype || !std::equal(added.begin() + 1, added.end(), shape.begin() + 1, shape.end()))
+    throw Error(ErrorCode::input, what + ": a batch of rows is " + rows.str() + ", but those before are " +
+                                      std::string(name(dtype)) + str(shape) +
+                                      ", and one array cannot hold both; write .jsonl");
+  shape.front() += added.front();
 }
 
 std::vector<Tensor> empty_outputs(const Signature& signature, bool by_row, const std::string& where) {

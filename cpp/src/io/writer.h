@@ -36,6 +36,10 @@ std::unique_ptr<Writer> open_writer(Format format, OutputFile& output, const Sig
 /// The rows that all outputs have in common. Throws an input error if one is a scalar or has other rows.
 std::int64_t common_rows(const std::vector<Tensor>& outputs, const std::vector<std::string>& names);
 
+/// Adds the rows of a tensor to a shape of what was written before. Throws an input error that names `what`
+/// if they are of another dtype or shape.
+void add_rows(DType dtype, Shape& shape, const Tensor& rows, const std::string& what);
+
 /// The outputs of no calls: dtypes and shapes of the signature, with 0 rows. Throws an input error if the
 /// signature does not tell them, or there are no rows.
 std::vector<Tensor> empty_outputs(const Signature& signature, bool by_row, const std::string& where);
