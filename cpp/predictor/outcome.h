@@ -16,7 +16,8 @@ struct Outcome {
   std::string target;
   std::string method;
   Report report = {};
-  std::string unavailable = {};
+  std::string unavailable = {};  ///< why it was not run, or ""
+  bool failed = false;           ///< to load, although this host should be able to run it
   Configuration configuration = {};
   bool noted = false;                                   ///< that it is verified, on this host from now on
   std::optional<std::string> not_noted = std::nullopt;  ///< why that could not be noted

@@ -90,16 +90,17 @@ std::vector<Outcome> replay(const Archive& archive, Wanted wanted, const VerifyO
   std::vector<Model> models;  // all stay until the last is done, so that the weights are loaded once
   for (const std::string& method : methods(options, *archive.manifest())) {
     wanted.method = method;
-    const auto skip = [&](const std::string& reason) {
+    const auto skip = [&](const std::string& reason, bool failed) {
       outcomes.push_back({.engine = std::string(name(wanted.engine)),
                           .target = wanted.target,
                           .method = method,
-                          .unavailable = reason});
+                          .unavailable = reason,
+                          .failed = failed});
     };
     if (options.all) {
       const ProgramInfo& program = find(*archive.manifest(), wanted.engine, wanted.target);
       if (const std::string reason = obstacle(program, wanted, Host::here()); !reason.empty()) {
-        skip(reason);
+        skip(reason, false);
         continue;
       }
     }
@@ -109,9 +110,9 @@ std::vector<Outcome> replay(const Archive& archive, Wanted wanted, const VerifyO
       models.push_back(Model::load(archive, load));
       outcomes.push_back(outcome_of(archive, models.back()));
     } catch (const Error& error) {
-      // With --all, a program that this host cannot run must not hide the others.
+      // With --all, a program that cannot be loaded now must not hide the others.
       if (!options.all || error.code() != ErrorCode::unavailable) throw;
-      skip(error.what());
+      skip(error.what(), true);
     }
   }
   return outcomes;
@@ -131,11 +132,16 @@ void fail(const std::vector<Outcome>& outcomes, const std::string& path, bool se
                                          std::to_string(failure->case_index) + ", output '" +
                                          failure->output + "': " + failure->difference.reason);
   }
-  if (ran(outcomes)) return;
+  const bool some = ran(outcomes);
   std::string reasons;
   for (const Outcome& outcome : outcomes)
-    reasons += (reasons.empty() ? "" : "; ") + title(outcome, several) + ": " + outcome.unavailable;
-  throw Error(ErrorCode::unavailable, path + ": none of its programs can be verified here: " + reasons);
+    if (outcome.failed || !some)
+      reasons += (reasons.empty() ? "" : "; ") + title(outcome, several) + ": " + outcome.unavailable;
+  if (some && reasons.empty()) return;
+  throw Error(ErrorCode::unavailable, path +
+                                          (some ? ": what this host should be able to run was not verified: "
+                                                : ": none of its programs can be verified here: ") +
+                                          reasons);
 }
 
 void replay_all(const VerifyOptions& options) {
@@ -155,7 +161,7 @@ void replay_all(const VerifyOptions& options) {
     bool passed = ran(outcomes);
     for (const Outcome& outcome : outcomes) {
       programs.push_back(json_of(outcome));
-      passed = passed && outcome.report.passed();
+      passed = passed && outcome.report.passed() && !outcome.failed;
     }
     const nlohmann::json document = {{"archive", archive.path()}, {"passed", passed}, {"programs", programs}};
     print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from kit.shapes import infer_signature
 from kit.state import evaluating
 from tests import aoti_archive
 from tests.aoti_archive import MEMBER, agree, simple
+from tests.conftest import Run
 from tests.rewrite import edit_manifest, edit_member, rewrite
 from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS
 
@@ -233,6 +236,19 @@ def test_a_package_that_was_tampered_with_is_refused(aoti_scores: Path, tmp_path
 
     with pytest.raises(ArchiveError, match=MEMBER):
         kit.load(rewrite(aoti_scores, tmp_path / "bad.pt", edit_member(MEMBER, flip)), engine="aoti")
+
+
+def test_verifying_all_fails_where_one_cannot_be_loaded_now(
+    aoti_scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, predictor: Run
+) -> None:
+    """The others are verified all the same."""
+    assert predictor("verify", aoti_scores, "--all").returncode == 0
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    done = predictor("verify", aoti_scores, "--all")
+    assert done.returncode == 6
+    assert re.search(r"torchscript: \d+ cases, all outputs bit-equal", done.stdout)
+    assert "what this host should be able to run was not verified: aoti for" in done.stderr
+    assert json.loads(predictor("verify", aoti_scores, "--all", "--json").stdout)["passed"] is False
 
 
 def test_a_package_that_is_none_is_refused(aoti_scores: Path, tmp_path: Path) -> None:
