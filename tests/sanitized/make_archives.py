@@ -23,11 +23,11 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import kit
 from kit.programs.compiler import FLAGS
 from tests.make_archives import mlp
-from tests.parity.operations import OPERATIONS
+from tests.parity.operations import OPERATIONS, transforms
 from tests.parity.zoo import ZOO
 
 TARGET = "x86-64-v3"
-RECIPES = {**ZOO, **OPERATIONS, "mlp": mlp}
+RECIPES = {**ZOO, **OPERATIONS, "mlp": mlp, "transforms": transforms}
 
 
 def make_archives(folder: Path, sanitizers: str, names: list[str]) -> None:

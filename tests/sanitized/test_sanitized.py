@@ -17,7 +17,10 @@ import pytest
 from tests.conftest import ROOT
 
 # Together they call most of what cpp/src/program has.
-ALL = ("mlp", "attention", "bags", "complex_numbers", "convolutions", "lstm", "orders", "products")
+ALL = (
+    *("mlp", "attention", "bags", "complex_numbers", "convolutions", "lstm", "orders", "products"),
+    *("transforms", "whole_numbers"),
+)
 # What programs share between threads is the same in all.
 FEW = ("mlp", "attention", "convolutions", "orders", "products")
 SANITIZERS = {"asan": ("address,undefined", ALL), "tsan": ("thread", FEW)}
