@@ -207,7 +207,8 @@ def test_arguments_that_do_not_fit(nested: Path, args: Any, kwargs: Any, message
         ((None,), {}, "argument 'input': wanted a tensor, came None; give a torch.Tensor"),
         ((X.double(),), {}, r"input 'input': wanted float32\[batch, 3\], got float64\[2, 3\]"),
         ((X[:, :2],), {}, r"input 'input': wanted .*, got float32\[2, 2\]: dimension 1 must be 3"),
-        ((X.to_sparse(),), {}, "sparse and quantized tensors are not supported; give a dense one"),
+        ((X.to_sparse(),), {}, "sparse, nested and quantized tensors are not supported; give a dense one"),
+        ((torch.nested.nested_tensor([X[0], X[0]]),), {}, "sparse, nested and quantized tensors are not"),
     ],
 )
 def test_arguments_that_a_flat_model_does_not_take(relu: Path, args: Any, kwargs: Any, message: str) -> None:

@@ -124,8 +124,8 @@ bool same_view(const at::Tensor& kept, const Tensor& tensor) {
 Tensor from_torch(const at::Tensor& tensor) {
   if (!tensor.defined())
     throw Error(ErrorCode::input, "an undefined at::Tensor was given; give one with data");
-  if (tensor.layout() != at::kStrided || tensor.is_quantized())
-    throw Error(ErrorCode::input, "sparse and quantized tensors are not supported; give a dense one");
+  if (tensor.layout() != at::kStrided || tensor.is_quantized() || tensor.is_nested())
+    throw Error(ErrorCode::input, "sparse, nested and quantized tensors are not supported; give a dense one");
   if (tensor.is_conj() || tensor.is_neg()) return from_torch(tensor.resolve_conj().resolve_neg());
   const DType dtype = dtype_from_torch(tensor.scalar_type());
   const Device device = device_from_torch(tensor.device());
