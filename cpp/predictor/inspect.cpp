@@ -80,6 +80,7 @@ void add_method(Sheet& sheet, const Method& method) {
   add_tensors(sheet, "inputs", signature.inputs, signature);
   add_tensors(sheet, "outputs", signature.outputs, signature);
   for (const Dim& dim : signature.dims) sheet.add("dims", describe(dim, method));
+  if (method.rows_depend) sheet.add("rows", "depend on one another: give them in one call");
   std::string cases = std::to_string(method.cases);
   if (method.seed) cases += ", each with the random seed " + std::to_string(*method.seed);
   sheet.add("cases", cases);

@@ -37,7 +37,8 @@ namespace {
 constexpr const char* run_footer =
     "The formats are csv, jsonl, npy and safetensors, told by the extensions of the files. A pipe has none:\n"
     "name the format of the input with --format. Predictions on standard output have the input's format.\n"
-    "Rows are read, predicted and written in batches, so a file may be larger than the memory.\n"
+    "Rows are read, predicted and written in batches, so a file may be larger than the memory. If inspect\n"
+    "says that they depend on one another, all are one call, unless --batch is given.\n"
     "\n"
     "Of the programs in the archive the fastest that this host can run is taken: native, which needs no "
     "libtorch,\n"
@@ -157,7 +158,9 @@ void run(const RunOptions& options) {
       model ? model->signature() : archive.manifest()->method(options.method).signature;
 
   const auto start = std::chrono::steady_clock::now();
-  const io::Batching batching = io::Batching::of(signature, from, options.batch);
+  const bool divisible =
+      archive.manifest() == nullptr || !archive.manifest()->method(options.method).rows_depend;
+  const io::Batching batching = io::Batching::of(signature, from, options.batch, divisible);
   const std::string where = input.name();
   const bool never_waits = input.remaining().has_value();
   const std::unique_ptr<io::Reader> reader =

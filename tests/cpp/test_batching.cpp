@@ -59,6 +59,21 @@ using Sizes = std::vector<std::int64_t>;
 
 }  // namespace
 
+TEST(Batching, RowsThatDependOnOneAnotherAreOneCall) {
+  const Signature signature = rows(1, 3000);
+  const auto sizes_of = [&](std::int64_t total, std::optional<std::int64_t> batch) {
+    Counter counter(total);
+    Batches batches(counter, signature, Batching::of(signature, Format::csv, batch, false), "file");
+    Sizes result;
+    while (const auto inputs = batches.next()) result.push_back(inputs->front().shape().front());
+    return result;
+  };
+  EXPECT_EQ(sizes_of(3000, {}), Sizes{3000});
+  EXPECT_EQ(sizes_of(3000, 1500), (Sizes{1500, 1500})) << "as the user wants it";
+  expect_error(ErrorCode::input, {"file", "depend on one another", "more than 3000", "--batch"},
+               [&] { sizes_of(3001, {}); });
+}
+
 TEST(Batching, RowsWhereADimLeads) {
   const Batching batching = Batching::of(rows(1, 4096), Format::npy);
   EXPECT_EQ(batching.kind, Kind::rows);

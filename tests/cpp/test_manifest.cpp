@@ -75,6 +75,15 @@ TEST(Manifest, CompiledProgramsSayWhatHoldsThem) {
   EXPECT_FALSE(manifest.programs[2].verified);
 }
 
+TEST(Manifest, SaysWhetherRowsDependOnOneAnother) {
+  const auto rows_depend = [](const std::string& name) {
+    const auto path = std::filesystem::path(KIT_TEST_DATA) / "manifests/good" / (name + ".json");
+    return Manifest::parse(read(path), path).methods.front().rows_depend;
+  };
+  EXPECT_TRUE(rows_depend("rows_depend"));
+  EXPECT_FALSE(rows_depend("minimal"));
+}
+
 TEST(Manifest, SaysWhatIsWrongWithAProgram) {
   const std::pair<const char*, const char*> wrong[] = {
       {"program_twice", "the program native for x86-64-v3 is listed twice"},

@@ -58,6 +58,8 @@ struct Method {
   Tolerances tolerances;
   /// The sizes at which the export proved the program, by dim.
   std::map<std::string, std::vector<std::int64_t>> tried;
+  /// Whether the rows of a call are known to depend on one another: its outputs are not those of its parts.
+  bool rows_depend = false;
 };
 
 /// The table of contents of an archive: docs/archive-format.md, python/kit/manifest.schema.json.

@@ -80,6 +80,13 @@ std::map<std::string, std::vector<std::int64_t>> read_tried(const Json& dims) {
   return tried;
 }
 
+bool read_rows(const Json& root, const std::string& what) {
+  if (!root.contains("rows")) return false;
+  const std::string rows = text(root, "rows", what);
+  if (rows != "dependent") throw Fault("'rows' of " + what + " is '" + rows + "'");
+  return true;
+}
+
 /// Reads what `root` says of a method: `root` is the manifest itself, or an entry of "methods".
 Method read_method(std::string name, const Json& root, const std::string& what) {
   Method method;
@@ -97,6 +104,7 @@ Method read_method(std::string name, const Json& root, const std::string& what) 
   if (const auto seed = cases.find("seed"); seed != cases.end())
     method.seed = count(*seed, "'seed' of 'cases'");
   method.tolerances = read_tolerances(member(root, "tolerances", what));
+  method.rows_depend = read_rows(root, what);
   return method;
 }
 

@@ -60,6 +60,13 @@ std::optional<std::vector<Tensor>> Batches::next_rows() {
   if (!ahead_) return std::nullopt;
   Inputs current = std::move(*ahead_);
   ahead_ = reader_.next(batching_.size);
+  if (ahead_ && !batching_.cuts)
+    throw Error(ErrorCode::input,
+                where_ +
+                    ": the rows of a call of this model depend on one another, and these are no single "
+                    "call: they are more than " +
+                    std::to_string(batching_.size) +
+                    ", or of several shapes; give fewer, or choose with --batch how they are cut");
   if (ahead_ && row_count(*ahead_) < batching_.min) even_out(current);
   if (row_count(current) < batching_.min)
     throw Error(ErrorCode::input, where_ + ": the model takes " + rows_text(batching_.min) +

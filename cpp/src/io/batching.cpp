@@ -66,9 +66,16 @@ Batching choose(const Signature& signature, Format format) {
 
 }  // namespace
 
-Batching Batching::of(const Signature& signature, Format format, std::optional<std::int64_t> requested) {
+Batching Batching::of(const Signature& signature, Format format, std::optional<std::int64_t> requested,
+                      bool divisible) {
   Batching result = choose(signature, format);
-  if (!requested) return result;
+  if (!requested) {
+    if (!divisible && result.kind == Kind::rows) {
+      result.size = std::max<std::int64_t>(result.max, 1);
+      result.cuts = false;
+    }
+    return result;
+  }
   if (result.kind == Kind::whole)
     throw Error(ErrorCode::usage,
                 "--batch " + std::to_string(*requested) +
