@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from kit.programs.rows import rows_per_thread
 from kit.prove import prepare
 from kit.sizes import operations_of
 from kit.state import evaluating
+from tests.conftest import Run
 
 
 def found(model: Callable[..., Tensor], *, axis: int = 0, least: int = 1) -> int | None:
@@ -196,3 +198,22 @@ def test_threads_compute_the_same(tmp_path: Path) -> None:
         for _ in range(3):
             assert torch.equal(three(x), expected)
         assert torch.equal(three(x.T.contiguous().T), expected)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_the_predictor_cuts_no_rows_that_depend(suffix: str, tmp_path: Path, predictor: Run) -> None:
+    path, given, taken = (tmp_path / name for name in ("model.pt", f"x.{suffix}", f"y.{suffix}"))
+    dynamic = {"x": {0: kit.Dim("batch", 1, 4096)}}
+    kit.export(lambda x: x - x.mean(0), torch.randn(4, 3), path=path, dynamic=dynamic)
+    x = torch.arange(6000.0).reshape(2000, 3)
+    if suffix == "npy":
+        np.save(given, x.numpy())
+    else:
+        np.savetxt(given, x.numpy(), delimiter=",")
+    done = predictor("run", path, "--input", given, "--output", taken)
+    assert (done.returncode, done.stderr) == (0, "")
+    y = np.load(taken) if suffix == "npy" else np.loadtxt(taken, delimiter=",", skiprows=1)
+    assert np.array_equal(y, (x - x.mean(0)).numpy())
+    assert "depend on one another: give them in one call" in predictor("inspect", path).stdout
+    cut = predictor("run", path, "--input", given, "--output", taken, "--batch", "1024")
+    assert cut.returncode == 0
