@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from torch import Tensor, nn
 import kit
 from kit.eager import Eager
 from kit.errors import TraceError
+from kit.programs.exported import exported
+from kit.programs.mending import data_recorded
 from kit.programs.torchscript import trace
 from kit.recipe import Recipe
+from kit.shapes import declared_inputs
 from kit.state import evaluating
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -150,3 +154,32 @@ def test_no_warning_of_torchs_and_every_one_of_the_users_comes_through() -> None
         traced(model, X)
     assert {str(one.message) for one in caught} == {"from the model"}
     assert {Path(one.filename).name for one in caught} == {"test_torchscript.py"}
+
+
+def clamped(x: Tensor) -> Tensor:
+    y = x * 2
+    y.data.clamp_(max=10)
+    return y
+
+
+def test_what_is_written_through_data_is_recorded() -> None:
+    assert torch.equal(traced(clamped, X)(X * 10), clamped(X * 10))
+    eager = Eager(Recipe(clamped, (X,)))
+    program = exported(eager, declared_inputs(eager, Recipe(clamped, (X,))), [X])
+    assert torch.equal(program.module()(X * 10)[0], clamped(X * 10))
+    assert "data" not in vars(Tensor)
+
+
+def test_data_is_as_ever_in_other_threads() -> None:
+    versions = []
+
+    def write(tensor: Tensor) -> None:
+        tensor.data.add_(1)
+        versions.append(tensor._version)
+
+    with data_recorded():
+        thread = threading.Thread(target=write, args=(torch.zeros(2),))
+        thread.start()
+        thread.join()
+        write(torch.zeros(2))
+    assert versions == [0, 1]

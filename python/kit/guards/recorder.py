@@ -48,7 +48,6 @@ _METHODS = {
 _PRINTING = ("__repr__", "__format__")
 _TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
 _INDEX = Tensor.__index__
-_DATA: Any = Tensor.data
 _NBYTES: Any = Tensor.nbytes
 _PARTS = ("unbind", "split")
 _FUNCTIONS = {
@@ -135,10 +134,11 @@ class Recorder:
         for name in _PRINTING:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
             setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
-        self._originals += [(Tensor, "data", None), (Tensor, "nbytes", None)]
+        data: Any = Tensor.data
+        self._originals += [(Tensor, "data", vars(Tensor).get("data")), (Tensor, "nbytes", None)]
         setattr(Tensor, "nbytes", property(self._method("layout", _NBYTES.__get__)))  # noqa: B010
-        assign = self._method("unseen", _DATA.__set__)
-        setattr(Tensor, "data", property(_DATA.__get__, assign))  # noqa: B010
+        assign = self._method("unseen", data.__set__)
+        setattr(Tensor, "data", property(data.__get__, assign))  # noqa: B010
         return self
 
     def __exit__(self, *error: object) -> None:

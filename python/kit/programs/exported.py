@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.programs.bytes_as_truth import bytes_as_truth
+from kit.programs.mending import data_recorded
 from kit.programs.quiet import quiet
 from kit.signature import LARGEST, Signature
 from kit.source import frames_in, is_own, one_line, place_of, raised_at
@@ -28,7 +29,7 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
     torch.export refuses.
     """
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _without_graphs():
+        with warnings.catch_warnings(), torch.no_grad(), _without_graphs(), data_recorded():
             warnings.simplefilter("ignore")
             program = torch.export.export(
                 _Flat(eager), tuple(example), dynamic_shapes=(_shapes(signature),), strict=False

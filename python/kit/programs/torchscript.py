@@ -22,7 +22,7 @@ from kit.errors import Error, TraceError
 from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
-from kit.programs.mending import keep_tensors, mend
+from kit.programs.mending import data_recorded, keep_tensors, mend
 from kit.source import Place, followed, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
@@ -70,7 +70,7 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
     TracerWarning.ignore_lib_warnings()  # type: ignore[no-untyped-call]
     ignore_torchscript_deprecation()
     try:
-        with attributes_kept(module):
+        with attributes_kept(module), data_recorded():
             yield
     except Error:
         raise

@@ -161,6 +161,20 @@ def copied(x: Tensor) -> Tensor:
 
 
 @innocent()
+def clamped_through_data(x: Tensor) -> Tensor:
+    y = x * 2
+    y.data.clamp_(max=1e7)
+    return y + x.data.mean()
+
+
+@innocent()
+def set_through_data(x: Tensor) -> Tensor:
+    y = torch.zeros(3)
+    y.data[:] = x.data[0]
+    return x + y
+
+
+@innocent()
 def functions_by_a_fixed_number(x: Tensor) -> Tensor:
     functions: dict[int, Callable[[Tensor], Tensor]] = {1: torch.relu, 2: torch.tanh}
     return functions[x.dim()](x)

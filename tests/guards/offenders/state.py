@@ -59,6 +59,12 @@ def through_data(x: Tensor) -> Tensor:
 
 
 @offender("mutated-input")
+def through_data_where_it_is_large(x: Tensor) -> Tensor:
+    x.data.clamp_(max=1e7)  # here
+    return x + 1
+
+
+@offender("mutated-input")
 def through_an_unsafe_view(x: Tensor) -> Tensor:
     x.unsafe_chunk(3, 1)[0].mul_(2)  # here
     return x + 1
@@ -155,6 +161,19 @@ class ClampsItsWeights(nn.Module):  # pytorch/pytorch#133678
 
     def forward(self, x: Tensor) -> Tensor:
         self.linear.weight.clamp_(-0.1, 0.1)  # here
+        return self.linear(x)
+
+
+@offender("mutated-buffer")
+class ClampsTheDataOfItsWeights(nn.Module):
+    """The weights of the example are within the limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.linear.weight.data.clamp_(-10, 10)  # here
         return self.linear(x)
 
 

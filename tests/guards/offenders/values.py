@@ -34,6 +34,13 @@ def assertion_on_values(x: Tensor) -> Tensor:
     return x + 1
 
 
+@offender("value-branch", example=lambda: torch.tensor([0, 4, 2, 1]))
+def data_beyond_a_limit(x: Tensor) -> Tensor:
+    if x.data.max() >= 5:  # here
+        return x * 0
+    return x + 1
+
+
 @offender("value-branch")
 def early_return(x: Tensor) -> Tensor:
     y = x.tanh()
