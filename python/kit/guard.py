@@ -20,7 +20,7 @@ from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
 from kit.guards.operations import draws_random_numbers
 from kit.guards.paths import doubts
-from kit.otherwise import traced_otherwise
+from kit.otherwise import told_otherwise, traced_otherwise
 from kit.programs.branches import Branches, of_branches
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
@@ -65,6 +65,7 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
         findings = check(TRACE_RULES, evidence, recipe.allow)
         with branches.installed():
             findings = findings or traced_otherwise(eager, evidence.example, recipe)
+            findings = findings or told_otherwise(eager, evidence.example, recipe)
         if not findings:
             evidence, tries = _with_others(evidence, eager, recipe, branches)
             if signature is None:
@@ -95,6 +96,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
         findings = findings or traced_otherwise(eager, evidence.example, recipe)
+        findings = findings or told_otherwise(eager, evidence.example, recipe)
         if any(finding.rule in _BY_VALUES for finding in findings):
             return findings  # traces on other values may go another way, and say nothing of sizes
         failed = _of_signature(eager, recipe, findings)

@@ -1,4 +1,5 @@
-"""What a model does otherwise while it is traced, on the very example: sizes and numbers are tensors then."""
+"""What a model does otherwise on the very example: while it is traced, as sizes and numbers are tensors then,
+and when the tensors that it tells in a text are others."""
 
 from __future__ import annotations
 
@@ -6,11 +7,15 @@ from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from kit.compare import tolerances_for
 from kit.eager import Eager
-from kit.guards.evidence import Trace
+from kit.errors import TraceError
+from kit.guards.check import check
+from kit.guards.difference import baked_value
+from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
 from kit.programs.recording import record
 from kit.recipe import Recipe
@@ -46,6 +51,35 @@ def traced_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding
             place,
         )
     ]
+
+
+_TOLD: Sequence[Callable[[Tensor], Tensor]] = (
+    torch.zeros_like,
+    lambda tensor: torch.ones_like(tensor).neg() if tensor.dtype is not torch.bool else ~tensor,
+    lambda tensor: torch.full_like(tensor, _largest(tensor.dtype)),
+    lambda tensor: torch.full_like(tensor, torch.nan if tensor.dtype.is_floating_point else 1),
+)
+"""What is told in place of a tensor, to see whether its text decides anything."""
+
+
+def _largest(dtype: torch.dtype) -> float:
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.finfo(dtype).max
+    return torch.iinfo(dtype).max if dtype is not torch.bool else 1
+
+
+def told_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding]:
+    """The finding that the model records something else when a text of tensors is another."""
+    for told_as in _TOLD if trace.texts else ():
+        try:
+            other = record(eager, None, "another text of a tensor", trace.sizes, trace, told_as)
+        except TraceError:  # a text that the model does not take
+            continue
+        evidence = Evidence([trace, other], list(eager.inputs), eager.outputs)
+        found = check((baked_value,), evidence, recipe.allow)
+        if found:
+            return found
+    return []
 
 
 def _other_output(eager: Eager, outputs: Sequence[Tensor], recipe: Recipe) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -110,12 +112,34 @@ def test_torch_is_as_before() -> None:
         return [own, torch.equal, torch.allclose, Tensor.__bool__, Tensor.__index__]
 
     before = state()
+    started, submitted = Thread.start, ThreadPoolExecutor.submit
     events(lambda x: x + 1)
     with pytest.raises(ZeroDivisionError):
         events(lambda x: 1 // 0)
     assert state() == before
+    assert (Thread.start, ThreadPoolExecutor.submit) == (started, submitted)
     # A tensor without dimensions must not pass for a sequence.
     assert torch.tensor([EXAMPLE[0, 1], EXAMPLE[0, 2]]).tolist() == [1, 2]
+
+
+def test_texts_of_values_are_counted_and_may_be_those_of_other_tensors() -> None:
+    told = []
+
+    def model(x: Tensor) -> Tensor:
+        told.extend([f"{x[0, 1]}", f"{x.shape[0]}", f"{torch.ones(1)[0]}"])
+        return x + 1
+
+    with Recorder(["x"], told_as=lambda tensor: tensor * 0 - 7) as recorder:
+        torch.jit.trace(model, EXAMPLE.clone(), check_trace=False)
+    assert recorder.texts == 1
+    assert told == ["-7.0", "4", "1.0"]
+
+
+def test_other_threads_are_not_noted() -> None:
+    with Recorder(["x"]) as recorder, ThreadPoolExecutor(1) as pool:
+        work = pool.submit(torch.jit.trace, lambda x: x if x.sum() > 0 else -x, EXAMPLE, check_trace=False)
+        assert work.result().graph is not None
+    assert recorder.events == []
 
 
 def test_outside_of_a_trace_nothing_is_noted() -> None:

@@ -23,6 +23,7 @@ class Trace:
     warnings: reason and place of each of torch's tracer warnings that no event accounts for.
     state: names of the parameters and buffers that are inputs of the graph, after those of the model.
     conversions: how often a tensor became a Python value, also where that is no event.
+    texts: how often one that depends on values became a text that was not printed at once.
     outputs: what the model returned meanwhile, in flat order; None if that is not known, if it nests
     otherwise than for the example, or if inputs or buffers were changed.
     holders: who has the functions of torch that were watched; None if none were.
@@ -36,6 +37,7 @@ class Trace:
     warnings: Sequence[tuple[str, str, int]] = ()
     state: Sequence[str] = ()
     conversions: int = 0
+    texts: int = 0
     outputs: Sequence[Tensor] | None = None
     holders: Sequence[Holder] | None = None
 

@@ -78,7 +78,8 @@ def numpy_round_trip(evidence: Evidence) -> Iterator[Finding]:
 
 
 def untraced(evidence: Evidence) -> Iterator[Finding]:
-    """`copy.deepcopy(t)`, `t.data = ...`, pickling, DLPack: values move where a trace does not see them."""
+    """`copy.deepcopy(t)`, `t.data = ...`, pickling, DLPack, threads: values move, or are computed, where a
+    trace does not see them."""
     for event in evidence.example.events:
         if event.word == "unseen":
             yield Finding(
@@ -88,6 +89,14 @@ def untraced(evidence: Evidence) -> Iterator[Finding]:
                 "copy with t.clone(), and set values with t.copy_(...)",
                 event.place,
                 _about(event),
+            )
+        elif event.word == "thread":
+            yield Finding(
+                "untraced",
+                "this is computed in a thread that the model starts, where a trace does not see it: the "
+                "program would keep what came out for the example",
+                "compute it in the thread that calls the model",
+                event.place,
             )
 
 
@@ -276,7 +285,7 @@ def _dynamic_numbers(evidence: Evidence) -> Iterator[Sequence[Event]]:
     sizes = [trace.sizes for trace in evidence.traces]
     for column in _aligned(evidence):
         event = column[0]
-        if event.word in ("bool", "unseen") or _by_value(event):
+        if event.word in ("bool", "unseen", "thread") or _by_value(event):
             continue
         number = affine(_terms(column), sizes) if same_form([one.term for one in column]) else None
         varies = bool(number.factors) if number is not None else bool(_turned(evidence, column, float))

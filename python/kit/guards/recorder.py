@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from kit.guards.graph import inputs_of, tensor_inputs
 from kit.guards.numbers import Term, term_of
 from kit.guards.origins import Origins, Tracer
 from kit.guards.slicing import is_slicing
+from kit.guards.threads import ThreadWatch, is_printed
 from kit.source import Place, is_ground, place_here
 
 _METHODS = {
@@ -44,9 +46,7 @@ _METHODS = {
     "__reduce_ex__": "unseen",
     "__dlpack__": "unseen",
 }
-# What is printed goes nowhere.
-_PRINTING = ("__repr__", "__format__")
-_TELLING = ("print(", "log.", "logger.", "logging.", "warnings.warn(")
+_TEXTS = ("__repr__", "__format__")
 _INDEX = Tensor.__index__
 _NBYTES: Any = Tensor.nbytes
 _PARTS = ("unbind", "split")
@@ -56,7 +56,10 @@ _FUNCTIONS = {
     "allclose": "bool",
     "unbind": "unbind",
     "split": "split",
+    "to_dlpack": "unseen",
 }
+_DLPACK = "torch.utils.dlpack"
+"""The one module within torch whose functions a model calls by its name."""
 
 
 Holder = tuple[ModuleType, str]
@@ -79,7 +82,8 @@ class Event:
     """A tensor that became a Python value while it was traced.
 
     word: "bool", "number", "list", "array" or "length", "layout" for strides and bytes, "unbind" or "split"
-    for a tensor that became several, or "unseen" for a copy that a trace leaves out.
+    for a tensor that became several, "unseen" for a copy that a trace leaves out, or "thread" for an
+    operation in a thread that the model starts, where nothing is traced.
     outcome: the Python value, if it is a plain one, or how many tensors it became. origins: what the tensor
     depends on. term: the tensor as arithmetic on sizes, if it is that. callers: the stack, the innermost
     first. number: which of all conversions of the trace it was, also of those that are no events.
@@ -98,7 +102,10 @@ class Recorder:
     """Notes events of the traces that this thread makes in it. inputs: names of the graph's inputs, in order.
     like: the events of another trace of the model; only these are noted then, as far as this trace goes the
     same way, and they have the same origins. holders: who has the functions that are watched, as the recorder
-    of another trace found them.
+    of another trace found them. told_as: makes the tensor that is told in place of one whose text depends on
+    the values of inputs.
+
+    texts: how many such texts there were, but for those that are printed at once.
 
     Methods of torch.Tensor and functions of torch are replaced meanwhile. A mode for torch functions would be
     the way of the book, but torch takes other paths where one is active: nn.TransformerEncoderLayer is not
@@ -110,15 +117,20 @@ class Recorder:
         inputs: Iterable[str],
         like: Sequence[Event] | None = None,
         holders: Sequence[Holder] | None = None,
+        told_as: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.inputs = list(inputs)
         self.holders = _holders() if holders is None else holders
         self._like = {event.number: event for event in like} if like is not None else None
         self.conversions = 0
+        self.texts = 0
+        self._told_as = told_as
         self.events: list[Event] = []
         self._conditions: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._originals: list[tuple[Any, str, Any]] = []
         self._tracer: Tracer | None = None
+        self._thread = get_ident()
+        self._threads = ThreadWatch(self._is_watched, self._note_thread)
         self._busy = False
 
     def __enter__(self) -> Recorder:
@@ -131,17 +143,19 @@ class Recorder:
             if vars(module).get(name) is originals[name]:
                 self._originals.append((module, name, originals[name]))
                 setattr(module, name, watched[name])
-        for name in _PRINTING:
+        for name in _TEXTS:
             self._originals.append((Tensor, name, vars(Tensor).get(name)))
-            setattr(Tensor, name, self._unwatched(getattr(Tensor, name)))
+            setattr(Tensor, name, self._text(getattr(Tensor, name)))
         data: Any = Tensor.data
         self._originals += [(Tensor, "data", vars(Tensor).get("data")), (Tensor, "nbytes", None)]
         setattr(Tensor, "nbytes", property(self._method("layout", _NBYTES.__get__)))  # noqa: B010
         assign = self._method("unseen", data.__set__)
         setattr(Tensor, "data", property(data.__get__, assign))  # noqa: B010
+        self._threads.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._threads.__exit__(*error)
         while self._originals:
             owner, name, original = self._originals.pop()
             if original is None:
@@ -152,7 +166,7 @@ class Recorder:
     def _method(self, word: str, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def method(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
-            if self._busy or torch._C._get_tracing_state() is None:
+            if not self._is_watched():
                 return original(tensor, *args, **kwargs)
             self._busy = True
             try:
@@ -162,17 +176,35 @@ class Recorder:
 
         return method
 
-    def _unwatched(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _is_watched(self) -> bool:
+        """Whether this is the thread that is traced, outside of what is being noted already."""
+        return get_ident() == self._thread and not self._busy and torch._C._get_tracing_state() is not None
+
+    def _text(self, original: Callable[..., str]) -> Callable[..., str]:
         @functools.wraps(original)
-        def method(*args: Any, **kwargs: Any) -> Any:
-            busy, self._busy = self._busy, True
+        def method(tensor: Tensor, *args: Any, **kwargs: Any) -> str:
+            if not self._is_watched():
+                return original(tensor, *args, **kwargs)
+            self._busy = True
             try:
                 with _unwarned():
-                    return original(*args, **kwargs)
+                    return original(self._told_tensor(tensor, sys._getframe(1)), *args, **kwargs)
             finally:
-                self._busy = busy
+                self._busy = False
 
         return method
+
+    def _told_tensor(self, tensor: Tensor, frame: FrameType) -> Tensor:
+        """The tensor that is told in its place: itself, but where the texts of others are tried."""
+        origins = self._walked().origins([torch._C._get_value_trace(tensor)])  # type: ignore[attr-defined]
+        if not (origins.data or origins.wild) or is_printed(place_here(frame)):
+            return tensor
+        self.texts += 1
+        return tensor if self._told_as is None else self._told_as(tensor)
+
+    def _note_thread(self, place: Place | None) -> None:
+        if self._like is None:
+            self.events.append(Event("thread", None, place, Origins(frozenset(), (), False), None, ()))
 
     def _convert(
         self,
@@ -205,7 +237,7 @@ class Recorder:
         place = place_here(frame)
         if word == "number" and isinstance(outcome, bool):
             word = "bool"  # the item of a condition is as good as its truth
-        if (word == "unseen" or not origins.constant) and not _is_printed(place):
+        if (word == "unseen" or not origins.constant) and not is_printed(place):
             callers = known.callers if known is not None else _callers(frame)
             self.events.append(Event(word, plain, place, origins, term, callers, number))
         return outcome
@@ -252,7 +284,7 @@ def _holders() -> list[Holder]:
     modules = [
         (module, vars(module))
         for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType) and not name.startswith("torch.")
+        if isinstance(module, ModuleType) and (name == _DLPACK or not name.startswith("torch."))
     ]
     return [
         (module, name)
@@ -276,11 +308,6 @@ def _unwarned() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TracerWarning)
         yield
-
-
-def _is_printed(place: Place | None) -> bool:
-    """Whether the line does nothing but tell a person something, as `print(x.shape)`."""
-    return place is not None and place.code.startswith(_TELLING)
 
 
 def _sizes_seen(node: Any) -> list[int]:

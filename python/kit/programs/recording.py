@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ def record(
     what: str = "the example",
     sizes: Mapping[str, int] | None = None,
     like: Trace | None = None,
+    told_as: Callable[[Tensor], Tensor] | None = None,
 ) -> Trace:
     """Record the model on flat inputs, by default those of its example. Call it in evaluation mode, without
     gradients.
@@ -34,12 +35,14 @@ def record(
     The graph has the operations that a program of `kit.programs.torchscript.trace` has. Parameters and
     buffers are further inputs of it, unless parts of the model are TorchScript already.
     like: the trace of the example, if it is to be compared with that: no other events are noted.
+    told_as: see `Recorder`.
     Raises TraceError if the model cannot be run so.
     """
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
         return Trace(eager.module.inlined_graph, what, sizes or {})
     given = list(eager.inputs.values()) if tensors is None else tensors
-    recorder = Recorder(eager.inputs) if like is None else Recorder(eager.inputs, like.events, like.holders)
+    events, holders = (like.events, like.holders) if like is not None else (None, None)
+    recorder = Recorder(eager.inputs, events, holders, told_as)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with tracing(eager.module, eager.name), recorder:
@@ -63,6 +66,7 @@ def record(
         warnings=lost,
         state=list(state),
         conversions=recorder.conversions,
+        texts=recorder.texts,
         outputs=outputs,
         holders=recorder.holders,
     )

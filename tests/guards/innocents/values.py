@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Callable
+from threading import Thread
 
 import numpy as np
 import torch
@@ -151,6 +153,29 @@ def told_in_a_text(x: Tensor) -> Tensor:
     text = f"{x.shape[0]} rows of {x.dtype}"
     assert x.shape[1] == 3, text
     return x + 1
+
+
+@innocent()
+def logged(x: Tensor) -> Tensor:
+    logger = logging.getLogger("innocent")
+    logger.debug("%s", x)
+    text = f"{x.mean():.3f} of {x}"
+    logger.debug(text)
+    assert x.shape[1] == 3, text
+    return x + 1
+
+
+@innocent()
+def told_by_a_thread(x: Tensor) -> Tensor:
+    def tell() -> None:
+        print(x.mean().item())
+
+    shapes: list[torch.Size] = []
+    for target in (tell, lambda: shapes.append(x.shape)):
+        thread = Thread(target=target)
+        thread.start()
+        thread.join()
+    return x + len(shapes)
 
 
 @innocent()

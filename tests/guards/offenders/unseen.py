@@ -6,11 +6,14 @@ import copy
 import ctypes
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 from torch.nn import functional as F
+from torch.utils import dlpack
 from torch.utils.dlpack import from_dlpack
 
 from tests.guards.registry import offender
@@ -47,6 +50,33 @@ def through_dlpack(x: Tensor) -> Tensor:
 
 
 @offender("untraced")
+def through_a_capsule(x: Tensor) -> Tensor:
+    return from_dlpack(dlpack.to_dlpack(x)) + x  # type: ignore[attr-defined]  # here
+
+
+@offender("untraced")
+def decided_in_a_thread(x: Tensor) -> Tensor:
+    decided: list[bool] = []
+
+    def decide() -> None:
+        decided.append(bool(x.max() > 1e7))  # here
+
+    thread = Thread(target=decide)
+    thread.start()
+    thread.join()
+    return x * 2 if decided[0] else x + 1
+
+
+POOL = ThreadPoolExecutor(1)
+
+
+@offender("untraced")
+def compared_in_a_thread_of_a_pool(x: Tensor) -> Tensor:
+    large = POOL.submit(lambda: x.max() > 1e7)  # here
+    return x * 2 if large.result() else x + 1
+
+
+@offender("untraced")
 def data_of_a_tensor(x: Tensor) -> Tensor:  # pytorch/pytorch#48477
     y = x * 0
     y.data = x * 1  # here
@@ -68,6 +98,18 @@ def read_from_memory_of_a_fixed_size(x: Tensor) -> Tensor:
 @offender("baked-value")
 def written_as_text(x: Tensor) -> Tensor:
     return x * len(f"{x[0, 0]:.3}")  # here
+
+
+@offender("baked-value")
+def decided_by_a_text(x: Tensor) -> Tensor:
+    text = f"{x.abs().max():.0f}"
+    return x * 2 if len(text) > 7 else x + 1  # here
+
+
+@offender("baked-value", dynamic={})
+def number_of_a_text(x: Tensor) -> Tensor:
+    large = float(str(x.max())[7:-1]) > 1e7
+    return x * 2 if large else x + 1  # here
 
 
 @offender("tracer-warning")
