@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kit.arguments import argument_name, bind_arguments, chosen_names, output_name, with_scalars
+from kit.detaching import data_detached
 from kit.errors import Error, TraceError
 from kit.guards.finding import Finding, refuse
 from kit.guards.parameters import check_parameters
 from kit.guards.state import BufferState, mutated_buffer, mutated_input, place_of_change, was_written
 from kit.recipe import Recipe, tuple_of
 from kit.signature import DTYPES, dtype_name
-from kit.source import one_line, place_raised
-from kit.state import Attributes, training
+from kit.source import Place, followed, is_ground, one_line, place_of, place_raised
+from kit.state import Attributes, attributes_kept, training, version_of
 from kit.structure import SCALARS, Call, Structure, flatten, rebuild, scalar_kinds
 
 _RANDOM = ("random", "training-mode")
@@ -35,6 +37,7 @@ class Eager:
     example_outputs: what it returned for the example, in flat order.
     call: how arguments and outputs nest.
     seed: what the random generator is seeded with before each call, if the model may draw random numbers.
+    keeps: whether the first call left something on the module.
     mended: whether its traces were mended before they ended, see `kit.programs.mending`.
     """
 
@@ -61,6 +64,9 @@ class Eager:
             _check_tensor(f"input '{name}'", tensor)
         refuse(check_parameters(self.module, list(self.inputs.values())))
         self._buffers = BufferState(self.module)
+        self._fresh = Attributes(self.module)
+        self._fresh.keep_values(self._fresh.tensors.values())
+        self._generator = torch.get_rng_state()
         outputs: list[tuple[str, Tensor]] = []
         result = self._call(list(self.inputs.values()), "the example")
         self._output = self._flatten_output(result, outputs)
@@ -73,6 +79,9 @@ class Eager:
         self.outputs = chosen_names("outputs", outputs, given.get("outputs"))
         self.example_outputs = [tensor.detach() for _, tensor in outputs]
         self.call = Call(args_structure, kwargs_structure, self._output, tuple(parameters[: len(args)]))
+        self.keeps = self._fresh.changed()
+        self._fresh.keep_written()
+        self._buffers.watch_parameters()
 
     def moved(self, device: str) -> Eager:
         """The same with the module there, a copy if it is not yet, and the example's arguments."""
@@ -141,9 +150,48 @@ class Eager:
             )
         return [tensor.detach() for _, tensor in leaves]
 
+    def run_first(self, tensors: Sequence[Tensor], what: str) -> list[Tensor]:
+        """The same, if this were the first call; it leaves nothing on the module."""
+        with self._as_before(), torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._generator)
+            return self.run(tensors, what)
+
+    @contextmanager
+    def _as_before(self) -> Iterator[None]:
+        """The module is meanwhile as it was before the first call."""
+        self._buffers.leave_parameters()
+        try:
+            with attributes_kept(self.module, self._fresh.keep_written()):
+                self._fresh.restore()
+                yield
+        finally:
+            self._buffers.watch_parameters()
+
+    def place_of_keeping(self) -> Place | None:
+        """The line of the first call that first left something on the module."""
+        places: list[tuple[str, int]] = []
+        done = False
+
+        def watch(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal done
+            if is_ground(frame.f_code.co_filename):
+                return None
+            done = done or self._fresh.changed()
+            if not done:
+                places.append((frame.f_code.co_filename, frame.f_lineno))
+            return watch
+
+        with self._as_before(), followed(watch):
+            self._run([tensor.clone() for tensor in self.inputs.values()])
+        return place_of(places[-1:])
+
+    def forget(self) -> None:
+        """Take from the module what the first call left on it."""
+        self._fresh.restore()
+
     def _call(self, tensors: Sequence[Tensor], what: str) -> Any:
         copies = [tensor.clone() for tensor in tensors]
-        versions = [tensor._version for tensor in copies]
+        versions = [version_of(tensor) for tensor in copies]
         attributes = Attributes(self.module)
         try:
             result = self._run(copies)
@@ -168,12 +216,15 @@ class Eager:
         ]
         if inputs or buffers:
             attributes.restore()  # what the model has made of itself may keep it from changing them again
-            self._refuse_changes(inputs, buffers, tensors, what)
+            try:
+                self._refuse_changes(inputs, buffers, tensors, what)
+            finally:
+                attributes.restore()
         return result
 
     def _run(self, tensors: Sequence[Tensor]) -> Any:
         args, kwargs = self.rebuild(tensors)
-        with self.mode():
+        with self.mode(), data_detached():
             if self.seed is not None:
                 torch.manual_seed(self.seed)
             return self.function(*args, **kwargs)
@@ -189,9 +240,12 @@ class Eager:
             place = place_of_change(lambda: self._run(copies), watched)
         finally:
             self._buffers.restore()
+        kinds = {
+            name: "parameter" if isinstance(watched[name], nn.Parameter) else "buffer" for name in buffers
+        }
         refuse(
             [mutated_input(name, place, what) for name in inputs]
-            + [mutated_buffer(name, place) for name in buffers]
+            + [mutated_buffer(name, place, kind) for name, kind in kinds.items()]
         )
 
     def _flatten_output(self, result: Any, leaves: list[tuple[str, Tensor]]) -> Structure:

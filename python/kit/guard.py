@@ -20,7 +20,7 @@ from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding, refuse
 from kit.guards.operations import draws_random_numbers
 from kit.guards.paths import doubts
-from kit.otherwise import told_otherwise, traced_otherwise
+from kit.otherwise import first_otherwise, told_otherwise, traced_otherwise
 from kit.programs.branches import Branches, of_branches
 from kit.programs.recording import record
 from kit.programs.torchscript import trace
@@ -57,6 +57,14 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
     Raises TraceError for what the guards find. Branches are compiled if the recipe asks for it.
     """
     eager = Eager(recipe, device)
+    try:
+        return _guarded(eager, recipe)
+    except TraceError:
+        eager.forget()
+        raise
+
+
+def _guarded(eager: Eager, recipe: Recipe) -> Guarded:
     branches = Branches(eager)
     signature = None
     while True:
@@ -71,7 +79,8 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
             if signature is None:
                 with _attributes_kept(eager):
                     signature = infer_signature(eager, recipe, evidence.example.outputs, tries)
-            findings = check(SIZE_RULES, evidence, recipe.allow)
+            findings = first_otherwise(eager, _other_values(eager, recipe, evidence.example.sizes), recipe)
+            findings = findings or check(SIZE_RULES, evidence, recipe.allow)
             findings = findings or _settled(evidence, eager, recipe, program)
         if recipe.on_branch != "script" or not _compile(branches, evidence, findings):
             break
@@ -86,12 +95,22 @@ def guarded(recipe: Recipe, device: str | None = None) -> Guarded:
 def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
     """All that the guards find in the recipe's model, but for what it asks to compile. Call it in evaluation
     mode, without gradients."""
-    findings: list[Finding] = []
     try:
         if recipe.on_branch == "script":
             guarded(recipe, device)
             return []
         eager = Eager(recipe, device)
+    except TraceError as error:
+        return _as_findings(error)
+    findings = _all_findings(eager, recipe)
+    if findings:
+        eager.forget()
+    return findings
+
+
+def _all_findings(eager: Eager, recipe: Recipe) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
         branches = Branches(eager)
         evidence = _on_example(eager, recipe, branches)
         findings = check(TRACE_RULES, evidence, recipe.allow)
@@ -103,6 +122,7 @@ def lint(recipe: Recipe, device: str | None = None) -> list[Finding]:
         if failed:
             return findings + failed
         evidence, _ = _with_others(evidence, eager, recipe, branches)
+        findings += first_otherwise(eager, _other_values(eager, recipe, evidence.example.sizes), recipe)
         findings += check(SIZE_RULES, evidence, recipe.allow)
         findings = findings or _settled(evidence, eager, recipe, partial(_program, eager, branches))
         findings = findings or _differences(evidence, eager, recipe, branches)

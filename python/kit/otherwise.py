@@ -1,9 +1,9 @@
 """What a model does otherwise on the very example: while it is traced, as sizes and numbers are tensors then,
-and when the tensors that it tells in a text are others."""
+when the tensors that it tells in a text are others, and in its first call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
@@ -17,6 +17,7 @@ from kit.guards.check import check
 from kit.guards.difference import baked_value
 from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
+from kit.guards.state import kept_from_first_call
 from kit.programs.recording import record
 from kit.recipe import Recipe
 from kit.replay import difference
@@ -31,13 +32,13 @@ def traced_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding
     """The finding that the model gave another output when it was traced, unless it does so in every call."""
     if trace.outputs is None or eager.seed is not None:
         return []
-    name = _other_output(eager, trace.outputs, recipe)
+    name = _other_output(eager, trace.outputs, eager.example_outputs, recipe)
     if name is None:
         return []
     example = list(eager.inputs.values())
     with attributes_kept(eager.module):
         again = eager.run(example, "the example")
-    if _other_output(eager, again, recipe) is not None:
+    if _other_output(eager, again, eager.example_outputs, recipe) is not None:
         return []
     with attributes_kept(eager.module):
         steps = _steps(eager, lambda: eager.run(example, "the example"))
@@ -82,9 +83,27 @@ def told_otherwise(eager: Eager, trace: Trace, recipe: Recipe) -> list[Finding]:
     return []
 
 
-def _other_output(eager: Eager, outputs: Sequence[Tensor], recipe: Recipe) -> str | None:
-    """The first output that is not as for the example, within the tolerance that an archive must keep."""
-    for name, actual, expected in zip(eager.outputs, outputs, eager.example_outputs, strict=True):
+def first_otherwise(eager: Eager, tries: Iterable[Sequence[Tensor]], recipe: Recipe) -> list[Finding]:
+    """The finding that the model gives another output for some of these inputs if they are those of its first
+    call than it gives now, so that what it keeps of the example decides."""
+    for tensors in tries if eager.keeps else ():
+        try:
+            first = eager.run_first(tensors, "other values")
+            with attributes_kept(eager.module):
+                later = eager.run(tensors, "other values")
+        except TraceError:  # values that the model does not take
+            continue
+        name = _other_output(eager, first, later, recipe)
+        if name is not None:
+            return [kept_from_first_call(name, eager.place_of_keeping())]
+    return []
+
+
+def _other_output(
+    eager: Eager, outputs: Sequence[Tensor], others: Sequence[Tensor], recipe: Recipe
+) -> str | None:
+    """The first output that is not as among the others, within the tolerance that an archive must keep."""
+    for name, actual, expected in zip(eager.outputs, outputs, others, strict=True):
         dtype = dtype_name(expected.dtype)
         tolerance = tolerances_for([dtype], recipe.tolerances)[dtype]
         if actual.dtype != expected.dtype or not difference(actual, expected, tolerance).within:

@@ -3,12 +3,17 @@ the whole process."""
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 
 @contextmanager
@@ -56,7 +61,7 @@ def _flushes_denormals() -> bool:
 
 
 @contextmanager
-def evaluating(module: torch.nn.Module | None) -> Iterator[None]:
+def evaluating(module: nn.Module | None) -> Iterator[None]:
     """Evaluation mode and no gradients, with the flag of every submodule as before at the end.
 
     The flags are set one by one and `train()` is not called: a class may override it to change more than
@@ -75,7 +80,7 @@ def evaluating(module: torch.nn.Module | None) -> Iterator[None]:
 
 
 @contextmanager
-def training(module: torch.nn.Module | None) -> Iterator[None]:
+def training(module: nn.Module | None) -> Iterator[None]:
     """Training mode, in which batch norms neither read nor change their running statistics; as before at
     the end."""
     parts = list(module.modules()) if module is not None else []
@@ -95,25 +100,89 @@ def training(module: torch.nn.Module | None) -> Iterator[None]:
 
 
 class Attributes:
-    """The plain attributes of a module and its submodules as they were, to put them back."""
+    """The plain attributes of a module and its submodules as they were, with what their lists, dicts and sets
+    held, to put them back. tensors: all that are among these, also parameters and buffers.
 
-    def __init__(self, module: torch.nn.Module | None) -> None:
-        parts = module.modules() if module is not None else ()
-        self._saved = [(part, dict(part.__dict__)) for part in parts]
+    Lazy modules are left alone: they become others, and cannot go back.
+    """
+
+    def __init__(self, module: nn.Module | None) -> None:
+        self.tensors: dict[int, Tensor] = {}
+        self._held: dict[int, tuple[Any, Any]] = {}
+        self._values: list[tuple[Tensor, int, Tensor]] = []
+        for part in module.modules() if module is not None else ():
+            if not isinstance(part, LazyModuleMixin):
+                self._hold(vars(part))
+
+    def _hold(self, container: Any) -> None:
+        self._held[id(container)] = container, _copy(container)
+        for value in container.values() if isinstance(container, dict) else container:
+            if type(value) in _CONTAINERS and id(value) not in self._held:
+                self._hold(value)
+            elif isinstance(value, Tensor):
+                self.tensors[id(value)] = value
+
+    def keep_values(self, tensors: Iterable[Tensor]) -> None:
+        """Put back the values of these tensors too."""
+        self._values = [(tensor, version_of(tensor), tensor.detach().clone()) for tensor in tensors]
+
+    def keep_written(self) -> list[Tensor]:
+        """The tensors that have been written to; the values of the others are put back no more."""
+        self._values = [one for one in self._values if version_of(one[0]) != one[1]]
+        return [tensor for tensor, _, _ in self._values]
+
+    def changed(self) -> bool:
+        """Whether there are others now, or one of the tensors has been written to."""
+        return any(not _same(*one) for one in self._held.values()) or any(
+            version_of(tensor) != version for tensor, version, _ in self._values
+        )
 
     def restore(self) -> None:
         """Put them back, and take away those that are new."""
-        for part, attributes in self._saved:
-            for name in part.__dict__.keys() - attributes.keys():
-                del part.__dict__[name]
-            part.__dict__.update(attributes)
+        for container, held in self._held.values():
+            if not _same(container, held):
+                container.clear()
+                container.extend(held) if isinstance(container, list) else container.update(held)
+        for index, (tensor, version, values) in enumerate(self._values):
+            if version_of(tensor) != version:
+                with torch.no_grad():
+                    tensor.copy_(values)
+                self._values[index] = tensor, version_of(tensor), values
+
+
+_CONTAINERS = (dict, list, set, OrderedDict, defaultdict)
+
+
+def _copy(container: Any) -> Any:
+    """What a container holds. Most are those of a module's hooks, and empty."""
+    if not container:
+        return ()
+    return dict(container) if isinstance(container, dict) else container.copy()
+
+
+def _same(container: Any, held: Any) -> bool:
+    """Whether a container holds the very things that it held."""
+    if len(container) != len(held):
+        return False
+    if not container or isinstance(container, set):
+        return not container or bool(container == held)
+    if isinstance(container, dict):
+        return container.keys() == held.keys() and all(map(operator.is_, container.values(), held.values()))
+    return all(map(operator.is_, container, held))
+
+
+def version_of(tensor: Tensor) -> int:
+    """A number that grows when the tensor is written to. One of `torch.inference_mode` has none."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 @contextmanager
-def attributes_kept(module: torch.nn.Module | None) -> Iterator[None]:
+def attributes_kept(module: nn.Module | None, tensors: Iterable[Tensor] = ()) -> Iterator[None]:
     """The plain attributes of a module and its submodules as before at the end: what a model keeps on itself
-    while it is traced (`self.size = x.shape[0]`) belongs to the trace, and means nothing after it."""
+    while it is traced (`self.size = x.shape[0]`) belongs to the trace, and means nothing after it. tensors:
+    those whose values are put back too."""
     saved = Attributes(module)
+    saved.keep_values(tensors)
     try:
         yield
     finally:

@@ -102,3 +102,29 @@ def test_what_can_be_allowed() -> None:
         kit.lint(spare, args, allow=["value-branch"])
     with pytest.raises(UsageError, match="'nonsense', which is no rule"):
         kit.lint(spare, args, allow=["nonsense"])
+
+
+class KeepsTheFirst(nn.Module):
+    """A mean that is taken once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.means: dict[str, Tensor] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "x" not in self.means:
+            self.means["x"] = x.mean(0)
+        return x - self.means["x"]
+
+
+def test_a_model_that_keeps_something_is_refused_each_time_and_not_if_it_has_it_already(folder: Path) -> None:
+    model = KeepsTheFirst()
+    x = torch.randn(4, 3)
+    for _ in range(2):
+        assert [finding.rule for finding in kit.lint(model, x)] == ["not-repeatable"]
+        with pytest.raises(TraceError, match="depends on the values of the first call"):
+            kit.export(model, x, path=folder / "model.pt")
+    assert not model.means
+    model(x)
+    assert not kit.lint(model, x)
+    kit.export(model, x, path=folder / "model.pt")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from kit.state import attributes_kept, evaluating, random_state_kept, training
+from kit.state import Attributes, attributes_kept, evaluating, random_state_kept, training
 
 
 def draw() -> tuple[float, float, float]:
@@ -124,3 +124,27 @@ def test_what_a_model_keeps_on_itself_is_dropped() -> None:
         model[0].last = torch.ones(1)
     assert model.size == 3
     assert not hasattr(model[0], "last")
+
+
+def test_what_a_model_keeps_in_containers_is_dropped() -> None:
+    model: Any = nn.Sequential(nn.Linear(1, 1))
+    model.tables = {3: [1, 2], "seen": set()}
+    model[0].shift = torch.zeros(2)
+    saved = Attributes(model)
+    saved.keep_values(saved.tensors.values())
+    assert not saved.changed()
+    model.tables[3].append(3)
+    model.tables["seen"].add(1)
+    model.tables[4] = []
+    model[0].register_buffer("new", torch.ones(1))
+    assert saved.changed()
+    saved.restore()
+    assert not saved.changed()
+    assert model.tables == {3: [1, 2], "seen": set()}
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    model[0].shift.add_(1)
+    assert saved.changed()
+    assert saved.keep_written() == [model[0].shift]
+    saved.restore()
+    assert not saved.changed()
+    assert model[0].shift.tolist() == [0.0, 0.0]

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 import kit
+from kit.detaching import data_detached
 from kit.eager import Eager
 from kit.errors import TraceError
 from kit.programs.exported import exported
-from kit.programs.mending import data_recorded
 from kit.programs.torchscript import trace
 from kit.recipe import Recipe
 from kit.shapes import declared_inputs
@@ -177,7 +177,7 @@ def test_data_is_as_ever_in_other_threads() -> None:
         tensor.data.add_(1)
         versions.append(tensor._version)
 
-    with data_recorded():
+    with data_detached():
         thread = threading.Thread(target=write, args=(torch.zeros(2),))
         thread.start()
         thread.join()

@@ -9,16 +9,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from kit.guards.finding import Finding
 from kit.source import Place, place_here
+from kit.state import version_of
 
 
 def was_written(tensor: Tensor, version: int, values: Tensor) -> bool:
     """Whether a tensor has been written to since it had this version and these values. Writes through `.data`
     leave the version as it was."""
-    if tensor._version != version or tensor.shape != values.shape:
+    if version_of(tensor) != version or tensor.shape != values.shape:
         return True
     return not (torch.equal(tensor, values) or torch.allclose(tensor, values, 0, 0, equal_nan=True))
 
@@ -28,35 +30,55 @@ class BufferState:
 
     def __init__(self, module: nn.Module | None) -> None:
         parts = dict(module.named_modules()) if module is not None else {}
+        self._module = module
+        self._parameters: list[tuple[str, Tensor, int]] = []
         self._saved = [
-            (part, name, f"{path}.{name}" if path else name, tensor, tensor._version, tensor.detach().clone())
+            (
+                part,
+                name,
+                f"{path}.{name}" if path else name,
+                tensor,
+                version_of(tensor),
+                tensor.detach().clone(),
+            )
             for path, part in parts.items()
             for name, tensor in part._buffers.items()
-            if tensor is not None and not isinstance(part, torch.jit.ScriptModule)
+            if tensor is not None and not is_lazy(tensor) and not isinstance(part, torch.jit.ScriptModule)
         ]
+
+    def watch_parameters(self) -> None:
+        """See from now on also whether a parameter is written to. There is no copy to put back."""
+        if self._module is not None:
+            self._parameters = [(path, one, version_of(one)) for path, one in self._module.named_parameters()]
+
+    def leave_parameters(self) -> None:
+        """Do not look at parameters for a while."""
+        self._parameters = []
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """The buffers by their path."""
-        return {path: tensor for _, _, path, tensor, _, _ in self._saved}
+        """The parameters and buffers by their path."""
+        parameters = {path: parameter for path, parameter, _ in self._parameters}
+        return parameters | {path: tensor for _, _, path, tensor, _, _ in self._saved}
 
     def changed(self) -> list[str]:
-        """Paths of the buffers that are other tensors now, or have been written to."""
+        """Paths of the buffers that are other tensors now, or have been written to, and of the parameters
+        that have been."""
         return [
             path
             for part, name, path, tensor, version, _ in self._saved
-            if part._buffers.get(name) is not tensor or tensor._version != version
-        ]
+            if part._buffers.get(name) is not tensor or version_of(tensor) != version
+        ] + [path for path, parameter, version in self._parameters if version_of(parameter) != version]
 
     def restore(self) -> None:
-        """Put back what changed."""
+        """Put back the buffers that changed."""
         changed = set(self.changed())
         for index, (part, name, path, tensor, _, values) in enumerate(self._saved):
             if path in changed:
                 with torch.no_grad():
                     tensor.copy_(values)
                 part._buffers[name] = tensor
-                self._saved[index] = (part, name, path, tensor, tensor._version, values)
+                self._saved[index] = (part, name, path, tensor, version_of(tensor), values)
 
 
 def mutated_input(name: str, place: Place | None, what: str) -> Finding:
@@ -71,12 +93,13 @@ def mutated_input(name: str, place: Place | None, what: str) -> Finding:
     )
 
 
-def mutated_buffer(name: str, place: Place | None) -> Finding:
-    """A buffer changes from call to call: what the program gives would depend on the calls before."""
+def mutated_buffer(name: str, place: Place | None, kind: str) -> Finding:
+    """A buffer or a parameter changes from call to call: what the program gives would depend on the calls
+    before."""
     return Finding(
         "mutated-buffer",
-        f"the buffer '{name}' changes during the call, so what the model gives depends on the calls before",
-        "take the state as an input and return the new one, or leave the buffer alone in eval mode",
+        f"the {kind} '{name}' changes during the call, so what the model gives depends on the calls before",
+        f"take the state as an input and return the new one, or leave the {kind} alone in eval mode",
         place,
         name,
     )
@@ -94,6 +117,19 @@ def not_repeatable(output: str, what: str) -> Finding:
     )
 
 
+def kept_from_first_call(output: str, place: Place | None) -> Finding:
+    """What the model keeps of its first call decides what it gives in later ones."""
+    return Finding(
+        "not-repeatable",
+        f"output '{output}' depends on the values of the first call: the model keeps something of them, and "
+        "the program would keep that of the example",
+        "compute it in each call; if it is to be kept, call the model once, with the right values, before it "
+        "is exported",
+        place,
+        output,
+    )
+
+
 def place_of_change(call: Callable[[], Any], watched: Mapping[str, Tensor]) -> Place | None:
     """The line that changes one of the tensors first, found by making the call once more."""
     with _Watch(watched) as watch:
@@ -107,7 +143,7 @@ class _Watch(TorchFunctionMode):
     def __init__(self, watched: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.place: Place | None = None
-        self._before = [(tensor, tensor._version, tensor.clone()) for tensor in watched.values()]
+        self._before = [(tensor, version_of(tensor), tensor.clone()) for tensor in watched.values()]
         self._setters = {name: getattr(nn.Module, name) for name in ("__setattr__", "register_buffer")}
 
     def __enter__(self) -> _Watch:

@@ -13,10 +13,10 @@ from contextlib import contextmanager, redirect_stderr
 import torch
 from torch import Tensor, nn
 
+from kit.detaching import data_detached
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.programs.bytes_as_truth import bytes_as_truth
-from kit.programs.mending import data_recorded
 from kit.programs.quiet import quiet
 from kit.signature import LARGEST, Signature
 from kit.source import frames_in, is_own, one_line, place_of, raised_at
@@ -29,7 +29,7 @@ def exported(eager: Eager, signature: Signature, example: Sequence[Tensor]) -> t
     torch.export refuses.
     """
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _without_graphs(), data_recorded():
+        with warnings.catch_warnings(), torch.no_grad(), _without_graphs(), data_detached():
             warnings.simplefilter("ignore")
             program = torch.export.export(
                 _Flat(eager), tuple(example), dynamic_shapes=(_shapes(signature),), strict=False

@@ -3,7 +3,6 @@
 - True and False where an operation takes a number, as in `mask == False` or `x * True`. The tracer puts them
   into the graph, and then fails with an internal error, or saves a program that fails. Tensors without
   dimensions compute the same.
-- `t.data`. The tracer takes what it gives for a constant. `t.detach()` gives the same, and is recorded.
 - The shape of values that are set, as in `x[mask] *= 2`. The tracer cuts off leading dimensions of size 1, as
   they are where the mask selects one element, and only there. They may as well stay.
 """
@@ -11,9 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from threading import get_ident
 from typing import Any
 
 import torch
@@ -40,26 +37,6 @@ def mend(graph: Graph) -> bool:
     for node in cut:
         _leave_whole(node)
     return bool(wrong or cut)
-
-
-@contextmanager
-def data_recorded() -> Iterator[None]:
-    """In this thread, `t.data` is `t.detach()` meanwhile."""
-    data: Any = Tensor.data
-    thread = get_ident()
-
-    def get(tensor: Tensor) -> Tensor:
-        return tensor.detach() if get_ident() == thread else data.__get__(tensor)
-
-    before = vars(Tensor).get("data")
-    setattr(Tensor, "data", property(get, data.__set__))  # noqa: B010
-    try:
-        yield
-    finally:
-        if before is None:
-            del Tensor.data
-        else:
-            setattr(Tensor, "data", before)  # noqa: B010
 
 
 def keep_tensors(program: torch.jit.ScriptModule) -> None:

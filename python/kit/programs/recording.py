@@ -16,6 +16,7 @@ from kit.guards.evidence import Trace
 from kit.guards.graph import Graph
 from kit.guards.recorder import Recorder
 from kit.programs.torchscript import flat_module, nested_call, trace_module, tracing
+from kit.state import version_of
 
 # Loops over a tensor show in the graph, and a tensor made of numbers is as good as where these came from.
 _HARMLESS = ("Iterating over a tensor", "registered as constants in the trace")
@@ -86,14 +87,14 @@ def _flat_graph(
         return tuple(eager.flat_output(result))
 
     copies = [tensor.clone() for tensor in given]
-    versions = [tensor._version for tensor in copies]
+    versions = [version_of(tensor) for tensor in copies]
     inputs = (*copies, *state)
     try:
         with native.StackNotes():
             graph = torch._C._create_graph_by_tracing(call, inputs, _unnamed, True, False, None, [])[0]
     finally:
         changed = eager.restore_buffers()
-    if changed or [tensor._version for tensor in copies] != versions:
+    if changed or [version_of(tensor) for tensor in copies] != versions:
         outputs = None
     torch._C._jit_pass_dce(graph)
     torch._C._jit_pass_constant_pooling(graph)  # type: ignore[attr-defined]

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from kit.binding import native
+from kit.detaching import data_detached
 from kit.eager import Eager
 from kit.errors import Error, TraceError
 from kit.guards.finding import Finding
 from kit.guards.operations import function_of_python
 from kit.programs.deprecation import ignore_torchscript_deprecation, torchscript_deprecation_ignored
-from kit.programs.mending import data_recorded, keep_tensors, mend
+from kit.programs.mending import keep_tensors, mend
 from kit.source import Place, followed, is_own, one_line, place_here, place_raised, raised_at
 from kit.state import attributes_kept
 
@@ -70,7 +71,7 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
     TracerWarning.ignore_lib_warnings()  # type: ignore[no-untyped-call]
     ignore_torchscript_deprecation()
     try:
-        with attributes_kept(module), data_recorded():
+        with attributes_kept(module), data_detached():
             yield
     except Error:
         raise

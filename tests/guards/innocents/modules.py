@@ -96,3 +96,70 @@ class ChosenWhenMade(nn.Module):
         if scale is not None:
             x = x * scale
         return x if self.last is None else self.last(x)
+
+
+@innocent()
+class CachesByWidth(nn.Module):
+    """What it keeps depends on no values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masks: dict[int, Tensor] = {}
+        self.positions: Tensor | None = None
+        self.scale = torch.zeros(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.positions is None:
+            self.positions = torch.arange(3)
+            self.scale.fill_(0.5)
+        width = int(x.shape[1])
+        if width not in self.masks:
+            self.masks[width] = torch.ones(width, width).tril()
+        return x @ self.masks[width] * self.scale + self.positions
+
+
+@innocent()
+class RescalesInTheFirstCall(nn.Module):
+    """Its weights change once, by a number, as those of RWKV do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+        self.rescaled = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.rescaled:
+            self.layer.weight.div_(2)
+            self.rescaled = True
+        return self.layer(x)
+
+
+@innocent()
+class MadeInTheFirstCall(nn.Module):
+    """A layer of random weights, whose size is that of the first inputs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "layer"):
+            self.layer = nn.Linear(x.shape[1], 2)
+        return self.layer(x)
+
+
+@innocent()
+class Lazy(nn.Module):
+    """The same in torch's way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.LazyLinear(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+@innocent()
+class KeepsWhatNobodyReads(nn.Module):
+    """For who looks at it after the call."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x.mean(0)
+        return x - self.seen

@@ -228,3 +228,89 @@ class FirstCallDiffers(nn.Module):
         y = x if self.scale is None else x / self.scale
         self.scale = torch.full((), 2.0)
         return y
+
+
+class _Initialized(nn.Module):
+    """What it is initialized with comes from the first batch that it sees, before that is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+        self.shift = torch.zeros(3)
+        self.mean: Tensor | None = None
+        self.means: dict[str, list[Tensor]] = {"all": []}
+        self.initialized = False
+
+
+@offender("not-repeatable")
+class InitializesAParameter(_Initialized):
+    """As an activation norm does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.initialized:
+            self.weight.copy_(x.std(0) + 1)  # here
+            self.initialized = True
+        return x * self.weight
+
+
+@offender("not-repeatable")
+class InitializesTheDataOfAParameter(_Initialized):
+    """As it was written before torch.no_grad."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.initialized:
+            self.weight.data.copy_(x.std(0) + 1)  # here
+            self.initialized = True
+        return x * self.weight
+
+
+@offender("not-repeatable")
+class KeepsTheFirstMean(_Initialized):
+    """In a plain attribute."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mean is None:
+            self.mean = x.mean(0)  # here
+        return x + self.mean
+
+
+@offender("not-repeatable")
+class KeepsTheFirstMeanInAList(_Initialized):
+    """In a list in a dict."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.means["all"]:
+            self.means["all"].append(x.mean(0))  # here
+        return x + self.means["all"][0]
+
+
+@offender("not-repeatable")
+class WritesTheFirstMean(_Initialized):
+    """Into a tensor that is a plain attribute."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.initialized:
+            self.shift.copy_(x.mean(0))  # here
+            self.initialized = True
+        return x + self.shift
+
+
+@offender("not-repeatable")
+class MakesAParameterOfTheFirstMean(_Initialized):
+    """Registered in the first call."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mean is None:
+            self.mean = x.mean(0)  # here
+            self.bias = nn.Parameter(self.mean)
+        return x + self.bias
+
+
+@offender("not-repeatable")
+class RegistersTheFirstMean(_Initialized):
+    """As a buffer that there was not before."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "first"):
+            self.register_buffer("first", x.mean(0))  # here
+        return x + self.get_buffer("first")
