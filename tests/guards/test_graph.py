@@ -1,11 +1,12 @@
-"""Which value another is a view of: by what operations say, and by dtype, device and strides."""
+"""Which value another is a view of: by what operations say, and by dtype, device and strides. And what of a
+graph can run."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from kit.guards.graph import base, mutates
+from kit.guards.graph import base, mutates, what_runs
 
 TYPED = "Float(4, 3, strides=[3, 1], device=cpu)"
 COLUMNS = "Float(4, 3, strides=[1, 4], device=cpu)"
@@ -93,3 +94,32 @@ def test_torch_agrees_on_what_may_be_a_view(tensor: torch.Tensor, sizes: tuple[i
 )
 def test_operations_in_place_are_told_by_their_schema(kind: str, expected: bool) -> None:
     assert mutates(kind) is expected
+
+
+def test_what_is_never_taken_does_not_run() -> None:
+    graph = torch._C.parse_ir("""
+        graph(%x : Tensor, %scale : float, %in_place : bool):
+          %limit : float = prim::Constant[value=2.]()
+          %x1 : Tensor = prim::If(%in_place)
+            block0():
+              %y : Tensor = aten::relu_(%x)
+              -> (%y)
+            block1():
+              %z : Tensor = aten::relu(%x)
+              -> (%z)
+          %large : bool = aten::gt(%scale, %limit)
+          %x2 : Tensor = prim::If(%large)
+            block0():
+              %a : Tensor = aten::neg(%x1)
+              -> (%a)
+            block1():
+              -> (%x1)
+          return (%x2)
+    """)
+    before = str(graph)
+    assert [node.kind() for node in what_runs(graph, [3.0, False]).nodes()] == ["aten::relu", "aten::neg"]
+    assert [node.kind() for node in what_runs(graph, [2.0, True]).nodes()] == ["aten::relu_"]
+    some = what_runs(graph, [False])
+    assert [value.debugName() for value in some.inputs()] == ["x", "scale"]
+    assert some.findNode("prim::If") is not None
+    assert str(graph) == before

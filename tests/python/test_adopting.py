@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import kit
 from kit import cli
@@ -164,6 +167,46 @@ def test_the_guards_look_at_the_graph(model: nn.Module, rule: str, folder: Path)
     with pytest.raises(TraceError, match=rf"\[{rule}\]"):
         adopt(old, {"x": X}, folder / "new.pt")
     assert not (folder / "new.pt").exists()
+
+
+class Functional(nn.Module):
+    """Functions that have a way in place, and one for training, of which neither is taken."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(F.relu(x) + F.leaky_relu(x), 0.5, self.training)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: nn.Sequential(nn.BatchNorm1d(3), nn.ReLU(inplace=True)), (4, 3)),
+        (lambda: nn.TransformerEncoderLayer(3, 1, 4, batch_first=True), (2, 4, 3)),
+        (Functional, (4, 3)),
+    ],
+    ids=["norm", "encoder", "functional"],
+)
+def test_what_a_scripted_file_does_in_training_is_none_of_its_faults(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], folder: Path
+) -> None:
+    model = make().eval()
+    name = next(iter(inspect.signature(model.forward).parameters))
+    x = torch.randn(shape)
+    path = scripted(model, folder / "old.pt")
+    archive = adopt(path, {name: x}, folder / "new.pt", dynamic={name: {0: kit.Dim("batch", 1, 8)}})
+    with torch.no_grad():
+        torch.testing.assert_close(kit.load(archive.path)(x), model(x))
+
+
+class OnlyIfLarge(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(x.max() > 1e6):
+            x.mul_(2)
+        return x + 1
+
+
+def test_what_a_scripted_file_does_for_some_values_is_looked_at(folder: Path) -> None:
+    with pytest.raises(TraceError, match="mul_ changes the input 'x' in place"):
+        adopt(scripted(OnlyIfLarge(), folder / "old.pt"), {"x": X}, folder / "new.pt")
 
 
 def test_a_size_that_was_baked_in_is_found(folder: Path) -> None:

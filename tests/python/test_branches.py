@@ -20,6 +20,7 @@ from tests.python import branching
 from tests.python.branching import (
     Gate,
     Helper,
+    Trained,
     above_eight_rows,
     clamped,
     contains,
@@ -129,6 +130,7 @@ CASES: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("submodule", lambda: seeded(Inner, Gate()), ["submodule gate (Gate)"]),
     ("method of a submodule", lambda: seeded(Inner, Helper()), ["submodule gate (Helper)"]),
     ("whole model", lambda: seeded(Gate), ["the whole model (Gate)"]),
+    ("layers of training", lambda: seeded(Inner, Trained()), ["submodule gate (Trained)"]),
     ("nested", lambda: on_nested, ["function nested"]),
     ("loop", lambda: on_loop, ["function halved"]),
     ("size", lambda: on_size, ["function above_eight_rows"]),

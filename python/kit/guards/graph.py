@@ -245,6 +245,22 @@ def _flat(values: Iterable[Value]) -> Iterator[Value]:
             yield value
 
 
+def what_runs(graph: Graph, defaults: Sequence[Any] = ()) -> Graph:
+    """What can run of a graph of TorchScript, of which a copy is made: in evaluation mode, and with these
+    values for its last inputs. A branch that is never taken is not in it."""
+    graph = graph.copy()
+    given = list(graph.inputs())
+    with graph.insert_point_guard(next(graph.nodes(), graph.return_node())):
+        for index, default in reversed(list(enumerate(defaults, len(given) - len(defaults)))):
+            given[index].replaceAllUsesWith(graph.insertConstant(default))
+            graph.eraseInput(index)
+        for node in graph.findAllNodes("prim::GetAttr"):
+            if node.s("name") == "training" and node.output().type().kind() == "BoolType":
+                node.output().replaceAllUsesWith(graph.insertConstant(False))
+    torch._C._jit_pass_constant_propagation(graph)
+    return graph
+
+
 def tensor_inputs(graph: Graph) -> list[Value]:
     """The inputs of a graph without the module itself."""
     return [value for value in graph.inputs() if value.type().kind() != "ClassType"]

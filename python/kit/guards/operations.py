@@ -11,7 +11,6 @@ from kit.guards.evidence import Evidence
 from kit.guards.finding import Finding
 from kit.guards.graph import (
     Node,
-    argument,
     argument_names,
     base,
     computed_from,
@@ -218,9 +217,6 @@ def _draws(node: Node) -> bool:
 
 def _flag(node: Node, name: str) -> bool | None:
     """Whether an argument says that the model is trained, if that is known."""
-    value = argument(node, name)
-    if value is not None and value.node().kind() == "prim::GetAttr" and value.node().s("name") == "training":
-        return False  # compiled code looks when it runs, and programs run in eval mode
     flag = constant_argument(node, name)
     return flag if isinstance(flag, bool) else None
 

@@ -13,7 +13,7 @@ from torch.jit._trace import TracerWarning
 from kit.binding import native
 from kit.eager import Eager
 from kit.guards.evidence import Trace
-from kit.guards.graph import Graph
+from kit.guards.graph import Graph, what_runs
 from kit.guards.recorder import Recorder
 from kit.programs.torchscript import flat_module, nested_call, trace_module, tracing
 from kit.state import version_of
@@ -40,7 +40,7 @@ def record(
     Raises TraceError if the model cannot be run so.
     """
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
-        return Trace(eager.module.inlined_graph, what, sizes or {})
+        return Trace(what_runs(eager.module.inlined_graph), what, sizes or {})
     given = list(eager.inputs.values()) if tensors is None else tensors
     events, holders = (like.events, like.holders) if like is not None else (None, None)
     recorder = Recorder(eager.inputs, events, holders, told_as)
@@ -52,7 +52,8 @@ def record(
                 graph, outputs = _flat_graph(eager, given, list(state.values()))
             else:
                 state, outputs = {}, None
-                graph = trace_module(flat_module([eager]), {"forward": given}).inlined_graph
+                program = trace_module(flat_module([eager]), {"forward": given})
+                graph = what_runs(program.inlined_graph)
     lost = []
     for warning in caught:
         ours = issubclass(warning.category, TracerWarning)  # what else the model warns of, eager has said
