@@ -197,6 +197,24 @@ def test_what_a_scripted_file_does_in_training_is_none_of_its_faults(
         torch.testing.assert_close(kit.load(archive.path)(x), model(x))
 
 
+class Defaults(nn.Module):
+    """Of what is not given, one argument decides."""
+
+    def forward(self, x: Tensor, scale: float = 2.0, mask: Tensor | None = None, n: int = 2) -> Tensor:
+        if mask is not None:
+            x *= mask
+        return x * scale + n
+
+
+def test_default_arguments_of_a_scripted_file_are_kept(folder: Path) -> None:
+    path = scripted(Defaults(), folder / "old.pt")
+    assert torch.equal(kit.load(adopt(path, {"x": X}, folder / "new.pt", dynamic=BATCH))(X * 2), X * 4 + 2)
+    model = torch.jit.script(Defaults())
+    assert torch.equal(kit.load(kit.export(model, X, folder / "own.pt", dynamic=BATCH))(X * 2), X * 4 + 2)
+    with pytest.raises(TraceError, match=r"\[mutated-input\]"):
+        adopt(path, {"x": X, "mask": X}, folder / "masked.pt")
+
+
 class OnlyIfLarge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if bool(x.max() > 1e6):

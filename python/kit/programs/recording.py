@@ -40,7 +40,10 @@ def record(
     Raises TraceError if the model cannot be run so.
     """
     if eager.direct and isinstance(eager.module, torch.jit.ScriptModule):
-        return Trace(what_runs(eager.module.inlined_graph), what, sizes or {})
+        schema = eager.module._c._get_method("forward").schema
+        arguments = schema.arguments[1 + len(eager.inputs) :]
+        defaults = [argument.default_value for argument in arguments]
+        return Trace(what_runs(eager.module.inlined_graph, defaults), what, sizes or {})
     given = list(eager.inputs.values()) if tensors is None else tensors
     events, holders = (like.events, like.holders) if like is not None else (None, None)
     recorder = Recorder(eager.inputs, events, holders, told_as)
