@@ -62,7 +62,8 @@ def _flushes_denormals() -> bool:
 
 @contextmanager
 def evaluating(module: nn.Module | None) -> Iterator[None]:
-    """Evaluation mode and no gradients, with the flag of every submodule as before at the end.
+    """Evaluation mode and no gradients, with the flag of every submodule as before at the end. Also within
+    `torch.inference_mode`, whose tensors have no versions.
 
     The flags are set one by one and `train()` is not called: a class may override it to change more than
     the flag, which could not be put back.
@@ -72,7 +73,7 @@ def evaluating(module: nn.Module | None) -> Iterator[None]:
     try:
         for part, _ in flags:
             part.training = False
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():
             yield
     finally:
         for part, training in flags:

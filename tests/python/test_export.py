@@ -348,3 +348,14 @@ def test_the_export_command_is_the_function_too(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(kit.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert zipfile.is_zipfile(io.BytesIO((tmp_path / "model.pt").read_bytes()))
+
+
+def test_an_export_within_inference_mode(folder: Path) -> None:
+    x = torch.randn(4, 3)
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval()
+        loaded = kit.load(kit.export(model, x + 0, folder / "model.pt"))
+        assert torch.is_inference_mode_enabled()
+        torch.testing.assert_close(loaded(x), model(x))
+        with pytest.raises(TraceError, match=r"\[value-branch\]"):
+            kit.export(lambda x: x if x.sum() > 0 else -x, x + 0, folder / "other.pt")

@@ -245,7 +245,7 @@ class Recorder:
     def _told(self, word: str, tensor: Tensor) -> bool:
         """Whether it is a condition of which Python knows already how it came out."""
         asked = word == "bool" or (word == "number" and tensor.dtype is torch.bool)
-        if not asked or tensor.dim():
+        if not asked or tensor.dim() or tensor.is_inference():  # which no version tells to be another
             return False
         known = self._conditions.get(id(tensor))
         told = known is not None and known[0]() is tensor and known[1] == tensor._version

@@ -25,6 +25,13 @@ def was_written(tensor: Tensor, version: int, values: Tensor) -> bool:
     return not (torch.equal(tensor, values) or torch.allclose(tensor, values, 0, 0, equal_nan=True))
 
 
+def _is_other(tensor: Tensor, version: int, values: Tensor) -> bool:
+    """The same, without a look at the values where the version tells."""
+    if tensor.is_inference():
+        return was_written(tensor, version, values)
+    return version_of(tensor) != version
+
+
 class BufferState:
     """The buffers of a module as they were, to see whether a call changed them, and to put them back."""
 
@@ -66,8 +73,8 @@ class BufferState:
         that have been."""
         return [
             path
-            for part, name, path, tensor, version, _ in self._saved
-            if part._buffers.get(name) is not tensor or version_of(tensor) != version
+            for part, name, path, tensor, version, values in self._saved
+            if part._buffers.get(name) is not tensor or _is_other(tensor, version, values)
         ] + [path for path, parameter, version in self._parameters if version_of(parameter) != version]
 
     def restore(self) -> None:
@@ -75,7 +82,7 @@ class BufferState:
         changed = set(self.changed())
         for index, (part, name, path, tensor, _, values) in enumerate(self._saved):
             if path in changed:
-                with torch.no_grad():
+                with torch.inference_mode(tensor.is_inference()), torch.no_grad():
                     tensor.copy_(values)
                 part._buffers[name] = tensor
                 self._saved[index] = (part, name, path, tensor, version_of(tensor), values)

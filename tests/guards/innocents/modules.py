@@ -163,3 +163,20 @@ class KeepsWhatNobodyReads(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.seen = x.mean(0)
         return x - self.seen
+
+
+@innocent()
+class InInferenceMode(nn.Module):
+    """Made and called where tensors have no versions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.inference_mode():
+            self.layers = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.ReLU(inplace=True))
+            self.shift = torch.ones(3)
+
+    @torch.inference_mode()
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layers(x) + self.shift
+        y += 1
+        return y / y.shape[0]

@@ -104,6 +104,26 @@ class CountsCalls(nn.Module):
 
 
 @offender("mutated-buffer")
+class WasMadeInInferenceMode(nn.Module):
+    """The buffer has no version, and is written to once."""
+
+    total: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.inference_mode():
+            self.register_buffer("total", torch.zeros(3))
+        self.done = False
+
+    @torch.inference_mode()
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.done:
+            self.total += x.sum(0)  # here
+            self.done = True
+        return x + self.total
+
+
+@offender("mutated-buffer")
 class SetsABuffer(nn.Module):  # pytorch/pytorch#17990
     """Adds up what it is given."""
 

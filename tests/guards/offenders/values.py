@@ -42,6 +42,17 @@ def data_beyond_a_limit(x: Tensor) -> Tensor:
 
 
 @offender("value-branch")
+class InInferenceMode(nn.Module):
+    """Tensors that have no version."""
+
+    @torch.inference_mode()
+    def forward(self, x: Tensor) -> Tensor:
+        if x.max() > 0:  # here
+            return x * 2
+        return x + 1
+
+
+@offender("value-branch")
 def early_return(x: Tensor) -> Tensor:
     y = x.tanh()
     if (y == 0).all():  # here
