@@ -35,7 +35,7 @@ from kit.recipe import Method as RecipeMethod
 from kit.recipe import Recipe, run_recipe
 from kit.report import ParityReport
 from kit.signature import Dim
-from kit.state import evaluating, random_state_kept
+from kit.state import evaluating, taking_turns
 from kit.writing import check_destination
 
 
@@ -87,6 +87,8 @@ def export(
 
     The model is traced in evaluation mode. Its training flags, its buffers and the state of all random
     generators are as before at the end, also after an error; on another device a copy is traced.
+    Exports in several threads take turns, also with `kit.adopt`, `kit.lint`, `kit.parity`, `kit.layers` and
+    `kit.compare_with_peers`. Other threads may use torch meanwhile, but not the model.
 
     Raises UsageError for wrong arguments, TraceError if the model cannot be traced faithfully, ParityError
     if C++ computes something else than the eager model, UnavailableError for a device that is not here, and
@@ -132,7 +134,7 @@ def export_with_report(
     device = check_device(device)
     recipe_file = model_or_recipe.rpartition(":")[0] if isinstance(model_or_recipe, str) else None
     check_destination(path, recipe_file)
-    with random_state_kept(), ExitStack() as stack:
+    with taking_turns(), ExitStack() as stack:
         recipe = as_recipe(model_or_recipe, args, known or {})
         check_allowed(recipe.allow)
         stack.enter_context(precision(recipe.configuration.tf32))

@@ -13,7 +13,7 @@ from kit.exporter import as_recipe, check_device
 from kit.guard import lint as lint_method
 from kit.guards.check import check_allowed
 from kit.guards.finding import Finding
-from kit.state import evaluating, random_state_kept
+from kit.state import evaluating, taking_turns
 
 
 def lint(
@@ -27,7 +27,7 @@ def lint(
     Raises UsageError for wrong arguments, UnavailableError for a device that is not here.
     """
     device = check_device(device)
-    with random_state_kept():
+    with taking_turns():
         recipe = as_recipe(model_or_recipe, args, known)
         check_allowed(recipe.allow)
         with evaluating(module_of(recipe.model)):

@@ -29,7 +29,7 @@ from kit.recipe import Recipe, run_recipe
 from kit.report import Difference, ParityReport, Row, worst_of
 from kit.runtime import Model
 from kit.signature import Signature
-from kit.state import evaluating, random_state_kept
+from kit.state import evaluating, random_state_kept, taking_turns
 
 EAGER = "eager"
 TRACED = "traced in Python"
@@ -125,7 +125,7 @@ def parity(
     # Before the recipe is run, which may take long: a device that is not here is found at once.
     models = [_models(archive, engine, device, one.name, configuration) for one in manifest.methods]
     reports = []
-    with random_state_kept():
+    with taking_turns():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)), precision(models[0][0].configuration.tf32):
             if device != "cpu":

@@ -1,14 +1,16 @@
-"""What an export must leave as it found it: random generators, training flags of modules, and what is set for
-the whole process."""
+"""What an export must leave as it found it: random generators, the training flags of modules, what these keep on
+themselves, and what is set for the whole process. And that exports of one process take turns."""
 
 from __future__ import annotations
 
 import operator
+import os
 import random
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -33,6 +35,26 @@ def random_state_kept() -> Iterator[None]:
         torch.set_rng_state(cpu)
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+
+
+_turn = RLock()
+
+
+def _no_turns_yet() -> None:
+    """In a fork there is no thread whose turn it might be."""
+    global _turn
+    _turn = RLock()
+
+
+os.register_at_fork(after_in_child=_no_turns_yet)
+
+
+@contextmanager
+def taking_turns() -> Iterator[None]:
+    """One thread at a time looks at models, and leaves the generators as they were. While it does, it
+    replaces methods of torch, which in other threads are as ever, and seeds the generators of all."""
+    with _turn, random_state_kept():
+        yield
 
 
 @contextmanager

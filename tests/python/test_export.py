@@ -8,8 +8,11 @@ import random
 import re
 import subprocess
 import sys
+import threading
+import warnings
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -359,3 +362,37 @@ def test_an_export_within_inference_mode(folder: Path) -> None:
         torch.testing.assert_close(loaded(x), model(x))
         with pytest.raises(TraceError, match=r"\[value-branch\]"):
             kit.export(lambda x: x if x.sum() > 0 else -x, x + 0, folder / "other.pt")
+
+
+def test_exports_in_several_threads_take_turns(tmp_path: Path) -> None:
+    before = dict(vars(Tensor)), torch.equal, threading.Thread.start
+    start = threading.Barrier(4)
+    stop = threading.Event()
+
+    def export(index: int) -> Any:
+        start.wait()
+        if index % 2:
+            return kit.lint(lambda x: x if x.sum() > 0 else -x, X)
+        archive = kit.export(nn.Linear(2, index + 1), X[:, :2], tmp_path / f"{index}.pt")
+        return kit.load(archive)(X[:, :2]).shape
+
+    def use() -> int:
+        count = 0
+        while not stop.is_set():
+            traced = torch.jit.trace(lambda x: x * 2 + x.data, torch.ones(2), check_trace=False)
+            assert traced(torch.zeros(2)).tolist() == [1.0, 1.0]  # the data is a constant, as ever
+            assert f"{torch.ones(()).item()}" == "1.0"
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(5) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        used = pool.submit(use)
+        try:
+            results = list(pool.map(export, range(4)))
+        finally:
+            stop.set()
+        assert used.result() > 0
+    assert [len(found) for found in results[1::2]] == [1, 1]
+    assert results[0::2] == [(2, 1), (2, 3)]
+    assert (dict(vars(Tensor)), torch.equal, threading.Thread.start) == before

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import threading
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from kit.state import Attributes, attributes_kept, evaluating, random_state_kept, training
+from kit.state import Attributes, attributes_kept, evaluating, random_state_kept, taking_turns, training
 
 
 def draw() -> tuple[float, float, float]:
@@ -148,3 +151,38 @@ def test_what_a_model_keeps_in_containers_is_dropped() -> None:
     saved.restore()
     assert not saved.changed()
     assert model[0].shift.tolist() == [0.0, 0.0]
+
+
+def test_one_thread_at_a_time_and_a_fork_waits_for_none() -> None:
+    order: list[str] = []
+
+    def other() -> None:
+        with taking_turns():
+            order.append("other")
+
+    with taking_turns(), taking_turns():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]
+
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with taking_turns():
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        with taking_turns():
+            os._exit(0)
+    done.set()
+    holder.join()
+    assert os.waitpid(child, 0)[1] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from types import TracebackType
 from typing import Any
 
@@ -150,6 +151,7 @@ class _Watch(TorchFunctionMode):
     def __init__(self, watched: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.place: Place | None = None
+        self._thread = get_ident()
         self._before = [(tensor, version_of(tensor), tensor.clone()) for tensor in watched.values()]
         self._setters = {name: getattr(nn.Module, name) for name in ("__setattr__", "register_buffer")}
 
@@ -161,7 +163,7 @@ class _Watch(TorchFunctionMode):
 
     def _watched(self, original: Callable[..., None]) -> Callable[..., None]:
         def setter(module: nn.Module, name: str, *args: Any, **kwargs: Any) -> None:
-            if self.place is None and name in module._buffers:
+            if self.place is None and get_ident() == self._thread and name in module._buffers:
                 self.place = place_here(sys._getframe(1))
             original(module, name, *args, **kwargs)
 

@@ -28,7 +28,7 @@ from kit.replay import TRACED, difference, known_manifest, shape_text, traced_in
 from kit.report import Difference
 from kit.runtime import Model
 from kit.signature import dtype_name
-from kit.state import evaluating, random_state_kept
+from kit.state import evaluating, taking_turns
 
 _RUNS = 3  # a first run is profiled, and what it showed is optimised in the second or the third
 
@@ -57,7 +57,7 @@ def layers(
         f"{ENGINE} (C++)": lambda inputs: model.predict(list(inputs)),
     }
     cases = [[tensor.to(device) for tensor in inputs] for inputs, _ in archive.cases(method)]
-    with random_state_kept():
+    with taking_turns():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)):
             eager = Eager(_of_method(recipe, method), None if device == "cpu" else device)

@@ -26,7 +26,7 @@ from kit.predictor import find_predictor
 from kit.recipe import Recipe, run_recipe
 from kit.replay import eager_of, known_manifest
 from kit.series import Interval
-from kit.state import evaluating, random_state_kept
+from kit.state import evaluating, taking_turns
 from kit.workload import inputs_of
 
 STARTS = 7
@@ -68,7 +68,7 @@ def compare_with_peers(
     known = known_manifest(archive).method(method)
     sizes = sizes_of(archive, known, batches)
     before = torch.get_num_threads()
-    with random_state_kept(), tempfile.TemporaryDirectory(prefix="kit-") as folder:
+    with taking_turns(), tempfile.TemporaryDirectory(prefix="kit-") as folder:
         made = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         torch.set_num_threads(threads)
         try:

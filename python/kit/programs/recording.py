@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -47,22 +49,19 @@ def record(
     given = list(eager.inputs.values()) if tensors is None else tensors
     events, holders = (like.events, like.holders) if like is not None else (None, None)
     recorder = Recorder(eager.inputs, events, holders, told_as)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with tracing(eager.module, eager.name), recorder:
-            if _is_plain(eager.module):
-                state = dict(_state(eager.module))
-                graph, outputs = _flat_graph(eager, given, list(state.values()))
-            else:
-                state, outputs = {}, None
-                program = trace_module(flat_module([eager]), {"forward": given})
-                graph = what_runs(program.inlined_graph)
-    lost = []
-    for warning in caught:
-        ours = issubclass(warning.category, TracerWarning)  # what else the model warns of, eager has said
-        if ours and not any(text in str(warning.message) for text in _HARMLESS):
-            reason = str(warning.message).split(". ")[0]
-            lost.append((reason, warning.filename, warning.lineno))
+    with _caught() as caught, tracing(eager.module, eager.name), recorder:
+        if _is_plain(eager.module):
+            state = dict(_state(eager.module))
+            graph, outputs = _flat_graph(eager, given, list(state.values()))
+        else:
+            state, outputs = {}, None
+            program = trace_module(flat_module([eager]), {"forward": given})
+            graph = what_runs(program.inlined_graph)
+    lost = [
+        (text.split(". ")[0], path, line)
+        for text, path, line in caught
+        if not any(harmless in text for harmless in _HARMLESS)
+    ]
     return Trace(
         graph,
         what,
@@ -75,6 +74,27 @@ def record(
         outputs=outputs,
         holders=recorder.holders,
     )
+
+
+@contextmanager
+def _caught() -> Iterator[list[tuple[str, str, int]]]:
+    """What torch's tracer warns of in this thread, and where. What else the model warns of, eager said."""
+    caught: list[tuple[str, str, int]] = []
+    thread = get_ident()
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(
+            message: Warning | str, category: type[Warning], path: str, line: int, *others: Any, **more: Any
+        ) -> None:
+            if get_ident() != thread:
+                show(message, category, path, line, *others, **more)
+            elif issubclass(category, TracerWarning):
+                caught.append((str(message), path, line))
+
+        warnings.simplefilter("always")
+        setattr(warnings, "showwarning", note)  # noqa: B010
+        yield caught
 
 
 def _flat_graph(
