@@ -1,5 +1,5 @@
-"""What an export must leave as it found it: random generators, the training flags of modules, what these keep on
-themselves, and what is set for the whole process. And that exports of one process take turns."""
+"""What an export must leave as it found it: random generators, the training flags of modules, what these
+keep on themselves, and what is set for the whole process. And that exports of one process take turns."""
 
 from __future__ import annotations
 
