@@ -66,7 +66,7 @@ def bench(
     starts: int | None = None,
     configuration: Configuration = DEFAULTS,
     compare: str | os.PathLike[str] | None = None,
-    fail_above: float = 1.10,
+    fail_above: float | None = None,
 ) -> BenchReport:
     """Measure the start of fresh processes, then latency, throughput and memory, with `predictor bench`, and
     the latency of a call from Python.
@@ -77,13 +77,15 @@ def bench(
     seconds: the most that a figure takes.
     starts: how many fresh processes are started; between 5 and 40, if not given.
     compare: a file with the JSON of an earlier report. The table then has ratios, and `raise_for_failure`
-        raises if the median of one is above `fail_above`. Latencies from Python are not compared.
+        raises if the median of one is above `fail_above`, which is 1.10 if not given. Latencies from Python
+        are not compared.
 
-    Raises UsageError for arguments that are wrong, and for a `compare` of another format or another model,
-    InputError for a batch out of range, ArchiveError and UnavailableError as `kit.load` does.
+    Raises UsageError for arguments that are wrong, and for a `compare` of another format or another model;
+    ArchiveError and UnavailableError as `kit.load` does.
     """
     options = ["--engine", engine, "--device", device, "--method", method]
-    options += [f"--seconds={seconds}", f"--fail-above={fail_above}"]
+    options += [f"--seconds={seconds}"]
+    options += [f"--fail-above={fail_above}"] if fail_above is not None else []
     options += ["--target", target] if target else []
     options += [f"--batch={','.join(map(str, batches))}"] if batches else []
     options += [f"--threads={','.join(map(str, threads))}"] if threads else []

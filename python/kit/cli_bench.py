@@ -58,9 +58,8 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-above",
         type=float,
-        default=1.10,
         metavar="RATIO",
-        help="exit with code 5 if a ratio is above this (default: %(default)s)",
+        help="with --compare: exit with code 5 if a ratio is above this (default: 1.10)",
     )
     parser.add_argument(
         "--peers",

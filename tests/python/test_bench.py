@@ -13,7 +13,7 @@ import pytest
 
 import kit
 from kit import cli
-from kit.errors import InputError, ParityError, UnavailableError, UsageError
+from kit.errors import ParityError, UnavailableError, UsageError
 from tests.conftest import Run
 from tests.refusal import expect
 
@@ -110,8 +110,8 @@ def test_what_cannot_be_measured_is_refused(
     for options, code, mention in (
         (("--seconds", "0"), 2, "--seconds"),
         (("--seconds=-1",), 2, "--seconds"),
-        (("--batch", "4097"), 4, "1..4096"),
-        (("--batch", "0"), 4, "1..4096"),
+        (("--batch", "4097"), 2, "1..4096"),
+        (("--batch", "0"), 2, "1..4096"),
         (("--engine", "aoti"), 6, "aoti"),
         (("--device", "cuda:99"), 6, "cuda:99"),
         (("--compare", tmp_path / "other.json"), 2, "is no result of predictor bench"),
@@ -125,8 +125,10 @@ def test_what_cannot_be_measured_is_refused(
 def test_python_raises_what_predictor_refuses(native_mlp: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--seconds"):
         kit.bench(native_mlp, seconds=0)
-    with pytest.raises(InputError, match=r"1\.\.4096"):
+    with pytest.raises(UsageError, match=r"1\.\.4096"):
         kit.bench(native_mlp, batches=[5000])
+    with pytest.raises(UsageError, match="--fail-above requires --compare"):
+        kit.bench(native_mlp, fail_above=2)
     with pytest.raises(UnavailableError, match="aoti"):
         kit.bench(native_mlp, engine="aoti")
     (tmp_path / "other.json").write_text("[]")

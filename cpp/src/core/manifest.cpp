@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "core/configuration.h"
 #include "core/fields.h"
@@ -59,6 +60,19 @@ Manifest read(const Json& root) {
   return manifest;
 }
 
+/// The values of a text in which no object has a key twice: readers would take one or the other.
+Json parse_json(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) throw Fault("it begins with a byte order mark");
+  std::vector<std::set<std::string>> keys;
+  return Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+      throw Fault("an object has the key '" + parsed.get<std::string>() + "' twice");
+    return true;
+  });
+}
+
 }  // namespace
 
 Manifest Manifest::parse(std::string_view json, const std::string& where) {
@@ -66,7 +80,7 @@ Manifest Manifest::parse(std::string_view json, const std::string& where) {
     return {ErrorCode::archive, where + ": bad manifest: " + reason + "; export the model again"};
   };
   try {
-    const Json root = Json::parse(json);
+    const Json root = parse_json(json);
     // The format comes first: a newer one may change everything else.
     const std::int64_t format = count(member(root, "format", "it"), "'format'");
     if (format < 1) throw Fault("'format' is " + std::to_string(format));
