@@ -82,8 +82,8 @@ std::map<std::string, std::vector<std::int64_t>> read_tried(const Json& dims) {
 
 bool read_rows(const Json& root, const std::string& what) {
   if (!root.contains("rows")) return false;
-  const std::string rows = text(root, "rows", what);
-  if (rows != "dependent") throw Fault("'rows' of " + what + " is '" + rows + "'");
+  const std::string said = text(root, "rows", what);
+  if (said != "dependent") throw Fault("'rows' of " + what + " is '" + said + "'");
   return true;
 }
 

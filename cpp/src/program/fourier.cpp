@@ -27,16 +27,17 @@ namespace {
 /// one's own is left open by C++; the libraries of GCC and of clang compute it by the textbook.
 struct Lanes {
   Lanes() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): Eigen multiplies by numbers
   Lanes(double value) noexcept : vector(all(value)) {}
-  Lanes(const DoubleVector& value) noexcept : vector(value) {}
+  explicit Lanes(const DoubleVector& value) noexcept : vector(value) {}
 
-  Lanes operator-() const noexcept { return -vector; }
-  Lanes& operator+=(const Lanes& other) noexcept { return *this = vector + other.vector; }
-  Lanes& operator-=(const Lanes& other) noexcept { return *this = vector - other.vector; }
-  Lanes& operator*=(const Lanes& other) noexcept { return *this = vector * other.vector; }
-  friend Lanes operator+(const Lanes& a, const Lanes& b) noexcept { return a.vector + b.vector; }
-  friend Lanes operator-(const Lanes& a, const Lanes& b) noexcept { return a.vector - b.vector; }
-  friend Lanes operator*(const Lanes& a, const Lanes& b) noexcept { return a.vector * b.vector; }
+  Lanes operator-() const noexcept { return Lanes(-vector); }
+  Lanes& operator+=(const Lanes& other) noexcept { return *this = Lanes(vector + other.vector); }
+  Lanes& operator-=(const Lanes& other) noexcept { return *this = Lanes(vector - other.vector); }
+  Lanes& operator*=(const Lanes& other) noexcept { return *this = Lanes(vector * other.vector); }
+  friend Lanes operator+(const Lanes& a, const Lanes& b) noexcept { return Lanes(a.vector + b.vector); }
+  friend Lanes operator-(const Lanes& a, const Lanes& b) noexcept { return Lanes(a.vector - b.vector); }
+  friend Lanes operator*(const Lanes& a, const Lanes& b) noexcept { return Lanes(a.vector * b.vector); }
 
   DoubleVector vector = {};
 };
@@ -142,8 +143,8 @@ class Chirp {
     for (std::int64_t k = 0; k < size; ++k) {
       const std::complex<double> value = root(square, 2 * size);
       const double scale = 1 / static_cast<double>(length_);
-      chirp_[static_cast<std::size_t>(k)] = {value.real(), value.imag()};
-      product_[static_cast<std::size_t>(k)] = {scale * value.real(), -scale * value.imag()};
+      chirp_[static_cast<std::size_t>(k)] = {Number(value.real()), Number(value.imag())};
+      product_[static_cast<std::size_t>(k)] = {Number(scale * value.real()), Number(-scale * value.imag())};
       if (k > 0) product_[static_cast<std::size_t>(length_ - k)] = product_[static_cast<std::size_t>(k)];
       square = (square + 2 * k + 1) % (2 * size);
     }
@@ -242,7 +243,7 @@ void separate(std::vector<std::complex<Number>>& spectrum, std::int64_t half,
     const Complex difference = (low - std::conj(high)) * Number(0.5);
     const std::complex<double>& one = roots[static_cast<std::size_t>(k)];
     // The spectrum of x₁, x₃, … is -i times the difference.
-    const Complex odd = Complex(one.imag(), -one.real()) * difference;
+    const Complex odd = Complex(Number(one.imag()), Number(-one.real())) * difference;
     low = even + odd;
     high = std::conj(even - odd);
   }
