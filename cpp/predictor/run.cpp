@@ -154,12 +154,12 @@ void run(const RunOptions& options) {
   std::optional<Model> model;
   // Without a manifest only the loaded program knows its inputs.
   if (archive.manifest() == nullptr) model = Model::load(archive, load_options);
-  const Signature& signature =
-      model ? model->signature() : archive.manifest()->method(options.method).signature;
+  const Method* const method =
+      archive.manifest() != nullptr ? &archive.manifest()->method(options.method) : nullptr;
+  const Signature& signature = method != nullptr ? method->signature : model->signature();
 
   const auto start = std::chrono::steady_clock::now();
-  const bool divisible =
-      archive.manifest() == nullptr || !archive.manifest()->method(options.method).rows_depend;
+  const bool divisible = method == nullptr || !method->rows_depend;
   const io::Batching batching = io::Batching::of(signature, from, options.batch, divisible);
   const std::string where = input.name();
   const bool never_waits = input.remaining().has_value();

@@ -293,25 +293,6 @@ def complex_numbers() -> kit.Recipe:
     return kit.Recipe(Complex(), cases[0], dynamic={"x": {0: BATCH}, "z": {0: BATCH}}, cases=cases)
 
 
-class Transforms(nn.Module):
-    """x: float64[batch, 149] → Fourier transforms of sizes with small prime factors, and with large ones."""
-
-    def forward(self, x: Tensor) -> Outputs:
-        found: Outputs = {}
-        for size in (1, 9, 36, 74, 149):
-            real = x[:, :size]
-            both = torch.complex(real, real.flip(1) + 1)
-            results = [torch.fft.fft(real), torch.fft.fft(both), torch.fft.rfft(real.float())]
-            found |= _numbered(f"transform_{size}", [torch.view_as_real(one) for one in results])
-            found[f"irfft_{size}"] = torch.fft.irfft(both.to(torch.complex64), n=size)
-        return found
-
-
-def transforms() -> kit.Recipe:
-    cases = [(torch.randn(batch, 149, dtype=torch.float64),) for batch in (3, 1, 8)]
-    return kit.Recipe(Transforms(), cases[0], dynamic={"x": {0: BATCH}}, cases=cases)
-
-
 class WholeNumbers(nn.Module):
     """n: int64[batch, 9, 300] → products of matrices, some of whose elements no dtype has room for."""
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 import kit
 from kit.errors import InputError, ParityError, TraceError
-from tests.parity.operations import OPERATIONS, transforms
+from tests.parity.operations import OPERATIONS
 from tests.parity.support import Exported, arguments, flat, read_cases, run_eager
+from tests.parity.transforms import transforms
 from tests.parity.wide_convolutions import wide_convolutions
 from tests.parity.zoo import ZOO
 from tests.torch_version import CHECKS_DIVISIONS, ROUNDS_TO_16_BITS, TORCH

@@ -23,7 +23,8 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import kit
 from kit.programs.compiler import FLAGS
 from tests.make_archives import mlp
-from tests.parity.operations import OPERATIONS, transforms
+from tests.parity.operations import OPERATIONS
+from tests.parity.transforms import transforms
 from tests.parity.zoo import ZOO
 
 TARGET = "x86-64-v3"

@@ -117,12 +117,11 @@ void gather(const Geometry& g, const T* columns, std::int64_t channels, T* input
   const std::int64_t positions = g.positions();
   for (std::int64_t channel = 0; channel < channels; ++channel, input += g.pixels()) {
     const T* const base = columns + channel * g.taps() * positions;
-    walk(g, g.rows(),
-         [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
-             std::int64_t end) {
-           const T* const from = base + tap * positions + position;
-           for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
-         });
+    walk(g, [&](std::int64_t tap, std::int64_t position, std::int64_t pixel, std::int64_t begin,
+                std::int64_t end) {
+      const T* const from = base + tap * positions + position;
+      for (std::int64_t k = begin; k < end; ++k) input[pixel + (k - begin) * g.stride[2]] += from[k];
+    });
   }
 }
 

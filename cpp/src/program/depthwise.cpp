@@ -8,9 +8,6 @@
 namespace kit::program {
 namespace {
 
-template <typename T>
-constexpr std::int32_t dtype_of = sizeof(T) == 4 ? float32 : float64;
-
 /// Most vectors of output that are computed at once, in registers.
 constexpr std::int64_t vectors = 8;
 

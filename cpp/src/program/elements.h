@@ -110,6 +110,10 @@ void for_each_line(std::int32_t dim, Function&& function, const AtenTensorOpaque
   }
 }
 
+/// The dtype of float or double.
+template <typename T>
+inline constexpr std::int32_t dtype_of = sizeof(T) == 4 ? float32 : float64;
+
 /// Memory of the call's for elements of a dtype, uninitialised.
 class Scratch {
  public:

@@ -8,11 +8,6 @@ namespace kit::program {
 
 inline constexpr std::int64_t most_dims = 3;
 
-/// Rows of output positions, along the last dimension: those of the others, in order.
-struct Rows {
-  std::int64_t first, count;
-};
-
 /// One convolution, with 1 to 3 dimensions of space made 3 by leading ones of size 1.
 struct Geometry {
   std::int64_t batch, groups, in_channels, out_channels;  ///< channels of all groups
@@ -23,7 +18,6 @@ struct Geometry {
   std::int64_t positions() const { return product(out); }
   std::int64_t pixels() const { return product(in); }
   std::int64_t taps() const { return product(kernel); }
-  Rows rows() const { return {0, out[0] * out[1]}; }
   /// Whether each output channel sees one input channel alone.
   bool depthwise() const { return in_channels == groups; }
   /// Whether each output pixel sees the input pixel at its own place alone.
@@ -44,11 +38,11 @@ inline void inside(const Geometry& g, int dim, std::int64_t tap, std::int64_t& b
   end = std::max(begin, end);
 }
 
-/// Calls `row(tap, position, pixel, begin, end)` for each tap of a channel and each of the rows: the
-/// positions from begin to end, of a row that starts at `position` of the block, see the pixels from `pixel`
-/// on, one stride further each.
+/// Calls `row(tap, position, pixel, begin, end)` for each tap of a channel and each row of output positions:
+/// those from begin to end, of a row that starts at `position`, see the pixels from `pixel` on, one stride
+/// further each.
 template <typename Row>
-void walk(const Geometry& g, Rows rows, Row&& row) {
+void walk(const Geometry& g, Row&& row) {
   std::int64_t tap = 0;
   for (std::int64_t a = 0; a < g.kernel[0]; ++a)
     for (std::int64_t b = 0; b < g.kernel[1]; ++b)
@@ -56,8 +50,8 @@ void walk(const Geometry& g, Rows rows, Row&& row) {
         std::int64_t begin = 0, end = 0;
         inside(g, 2, c, begin, end);
         const std::int64_t z = begin * g.stride[2] + c * g.dilation[2] - g.padding[2];
-        for (std::int64_t r = 0; r < rows.count; ++r) {
-          const std::int64_t i = (rows.first + r) / g.out[1], j = (rows.first + r) % g.out[1];
+        for (std::int64_t r = 0; r < g.out[0] * g.out[1]; ++r) {
+          const std::int64_t i = r / g.out[1], j = r % g.out[1];
           const std::int64_t x = i * g.stride[0] + a * g.dilation[0] - g.padding[0];
           const std::int64_t y = j * g.stride[1] + b * g.dilation[1] - g.padding[1];
           const bool seen = x >= 0 && x < g.in[0] && y >= 0 && y < g.in[1];

@@ -7,9 +7,6 @@
 namespace kit::program {
 namespace {
 
-template <typename T>
-constexpr std::int32_t dtype_of = sizeof(T) == 4 ? float32 : float64;
-
 /// One pixel for each position has nothing of rows: all are one.
 Geometry flattened(Geometry g) {
   if (!g.pointwise()) return g;
