@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,12 @@ def double(x: Tensor) -> Tensor:
 
 def test_the_same_operations_do_not_differ() -> None:
     assert first_difference(graph(double, torch.ones(4, 3)), graph(double, torch.zeros(7, 3))) is None
+
+
+def test_what_was_recorded_is_compared_not_what_is_left_of_it() -> None:
+    one, other = graph(torch.relu, torch.ones(3)), graph(torch.tanh, torch.ones(3))
+    assert first_difference(replace(one, recorded=other.graph), other) is None
+    assert first_difference(one, replace(one, recorded=other.graph)) is not None
 
 
 def test_another_number_differs() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from kit.guards.graph import base, mutates, what_runs
+from kit.guards.graph import all_nodes, base, mutates, what_runs
 
 TYPED = "Float(4, 3, strides=[3, 1], device=cpu)"
 COLUMNS = "Float(4, 3, strides=[1, 4], device=cpu)"
@@ -123,3 +124,12 @@ def test_what_is_never_taken_does_not_run() -> None:
     assert [value.debugName() for value in some.inputs()] == ["x", "scale"]
     assert some.findNode("prim::If") is not None
     assert str(graph) == before
+
+
+def test_what_runs_is_the_same_each_time() -> None:
+    layer = torch.jit.script(nn.TransformerEncoderLayer(3, 1, 4, batch_first=True).eval())
+    found = {
+        tuple(node.kind() for node in all_nodes(what_runs(layer.inlined_graph, [None, None, False])))
+        for _ in range(100)
+    }
+    assert len(found) == 1

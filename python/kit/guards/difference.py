@@ -9,7 +9,7 @@ import torch
 
 from kit.guards.evidence import Evidence, Trace
 from kit.guards.finding import Finding
-from kit.guards.graph import Node, blocks_of, inputs_of, outputs_of, place_of_node
+from kit.guards.graph import Node, all_nodes, blocks_of, inputs_of, outputs_of, place_of_node
 
 Row = tuple[str, tuple[int, ...], int, Any]
 
@@ -82,7 +82,7 @@ def first_difference(one: Trace, two: Trace) -> tuple[Node, Node] | None:
 
 def _constants(trace: Trace) -> Iterator[Any]:
     """The values of tensors, and of numbers that are not whole."""
-    for node in trace.graph.findAllNodes("prim::Constant"):
+    for node in trace.compared.findAllNodes("prim::Constant"):
         if node.output().type().kind() in ("TensorType", "FloatType", "ComplexType"):
             yield node.output().toIValue()
 
@@ -90,9 +90,9 @@ def _constants(trace: Trace) -> Iterator[Any]:
 def _rows(trace: Trace) -> Iterator[tuple[Node, Row]]:
     """Every node with its kind, what it takes, how many values it gives, and its constant."""
     numbers: dict[int, int] = {}
-    for value in trace.graph.inputs():
+    for value in trace.compared.inputs():
         numbers[value.unique()] = len(numbers)
-    for node in [*trace.nodes, trace.graph.return_node()]:
+    for node in [*all_nodes(trace.compared), trace.compared.return_node()]:
         inputs = tuple(numbers.get(value.unique(), -1) for value in inputs_of(node))
         outputs = outputs_of(node)
         for inner in blocks_of(node):

@@ -27,6 +27,7 @@ class Trace:
     outputs: what the model returned meanwhile, in flat order; None if that is not known, if it nests
     otherwise than for the example, or if inputs or buffers were changed.
     holders: who has the functions of torch that were watched; None if none were.
+    recorded: the graph with what can't run of it, too, if that was taken out.
     """
 
     graph: Graph
@@ -40,6 +41,12 @@ class Trace:
     texts: int = 0
     outputs: Sequence[Tensor] | None = None
     holders: Sequence[Holder] | None = None
+    recorded: Graph | None = None
+
+    @property
+    def compared(self) -> Graph:
+        """What is compared with other traces. What torch folds of a graph is not the same each time."""
+        return self.recorded or self.graph
 
     @cached_property
     def nodes(self) -> Sequence[Node]:
@@ -53,9 +60,9 @@ class Trace:
 
     @cached_property
     def text(self) -> str:
-        """The graph without sizes and lines of code, and without the values that print as less than they
-        are."""
-        graph = self.graph.copy()
+        """What is compared, without sizes and lines of code, and without the values that print as less than
+        they are."""
+        graph = self.compared.copy()
         torch._C._jit_pass_erase_shape_information(graph)
         return str(graph.str(print_source_ranges=False))
 

@@ -257,7 +257,8 @@ def what_runs(graph: Graph, defaults: Sequence[Any] = ()) -> Graph:
         for node in graph.findAllNodes("prim::GetAttr"):
             if node.s("name") == "training" and node.output().type().kind() == "BoolType":
                 node.output().replaceAllUsesWith(graph.insertConstant(False))
-    torch._C._jit_pass_constant_propagation(graph)
+    for _ in range(2):  # torch leaves some alone that it made itself, and not the same ones each time
+        torch._C._jit_pass_constant_propagation(graph)
     return graph
 
 

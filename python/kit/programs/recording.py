@@ -45,10 +45,12 @@ def record(
         schema = eager.module._c._get_method("forward").schema
         arguments = schema.arguments[1 + len(eager.inputs) :]
         defaults = [argument.default_value for argument in arguments]
-        return Trace(what_runs(eager.module.inlined_graph, defaults), what, sizes or {})
+        whole = eager.module.inlined_graph
+        return Trace(what_runs(whole, defaults), what, sizes or {}, recorded=whole)
     given = list(eager.inputs.values()) if tensors is None else tensors
     events, holders = (like.events, like.holders) if like is not None else (None, None)
     recorder = Recorder(eager.inputs, events, holders, told_as)
+    recorded: Graph | None = None
     with _caught() as caught, tracing(eager.module, eager.name), recorder:
         if _is_plain(eager.module):
             state = dict(_state(eager.module))
@@ -56,7 +58,8 @@ def record(
         else:
             state, outputs = {}, None
             program = trace_module(flat_module([eager]), {"forward": given})
-            graph = what_runs(program.inlined_graph)
+            recorded = program.inlined_graph
+            graph = what_runs(recorded)
     lost = [
         (text.split(". ")[0], path, line)
         for text, path, line in caught
@@ -73,6 +76,7 @@ def record(
         texts=recorder.texts,
         outputs=outputs,
         holders=recorder.holders,
+        recorded=recorded,
     )
 
 
