@@ -60,11 +60,14 @@ function(kit_install_package)
     "${CMAKE_BINARY_DIR}/kitConfigVersion.cmake"
     COMPATIBILITY SameMinorVersion
   )
-  configure_file(cmake/KitFindTorch.cmake "${CMAKE_BINARY_DIR}/KitFindTorch.cmake" COPYONLY)
+  foreach(module IN ITEMS KitFindRuntime KitFindTorch)
+    configure_file(cmake/${module}.cmake "${CMAKE_BINARY_DIR}/${module}.cmake" COPYONLY)
+  endforeach()
   install(
     FILES
       "${CMAKE_BINARY_DIR}/kitConfig.cmake"
       "${CMAKE_BINARY_DIR}/kitConfigVersion.cmake"
+      cmake/KitFindRuntime.cmake
       cmake/KitFindTorch.cmake
     DESTINATION "${KIT_CONFIG_DIR}"
   )

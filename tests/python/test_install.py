@@ -19,6 +19,8 @@ import torch
 
 import kit
 from tests.conftest import Completed
+from tests.python.runtimes import RUNTIME, compiler_with_a_runtime_of_its_own
+from tests.python.test_elf import needed
 from tests.running import run_native
 
 TORCH_ROOT = Path(torch.__file__).parent
@@ -164,6 +166,21 @@ def test_a_consumer_project(
         wrong = run(f"build/{program}", tmp_path / "no.pt", "1", "1", "1", cwd=tmp_path, check=False)
         assert wrong.returncode == 3
         assert "no.pt" in wrong.stderr
+
+
+def test_a_consumer_shares_the_runtime_of_libtorch(
+    build_dir: Path, root: Path, archives: Path, tmp_path: Path
+) -> None:
+    compiler = compiler_with_a_runtime_of_its_own(tmp_path)
+    options = [
+        f"-DCMAKE_PREFIX_PATH={build_dir}",
+        f"-DKIT_TORCH_ROOT={TORCH_ROOT}",
+        f"-DCMAKE_CXX_COMPILER={compiler}",
+    ]
+    run("cmake", "-S", root / "examples/cpp", "-B", "build", *options, cwd=tmp_path)
+    run("cmake", "--build", "build", "--target", "predict_torch", cwd=tmp_path)
+    assert RUNTIME in needed(tmp_path / "build/predict_torch")
+    run("build/predict_torch", archives / "mlp.pt", "1", "-2", "0.5", cwd=tmp_path)
 
 
 def test_another_minor_version_of_torch_is_refused(prefix: Path, root: Path, tmp_path: Path) -> None:

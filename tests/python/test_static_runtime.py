@@ -1,4 +1,4 @@
-"""A compiler that links the C++ runtime statically, as one does that has no libstdc++.so beside it."""
+"""Programs share the C++ runtime of the process, also where the compiler links it statically."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from pathlib import Path
 import kit
 from kit.cli import main
 from tests.conftest import ROOT
+from tests.python.runtimes import RUNTIME, compiler_with_a_runtime_of_its_own
 from tests.python.test_elf import needed
-
-RUNTIME = "libstdc++.so.6"
 
 
 def test_programs_share_the_runtime_of_the_process(tmp_path: Path) -> None:
-    compiler = tmp_path / "c++"
-    compiler.write_text('#!/bin/sh\nexec g++ -static-libstdc++ "$@"\n')
-    compiler.chmod(0o755)
+    compiler = compiler_with_a_runtime_of_its_own(tmp_path)
     (tmp_path / "plain.cpp").write_text("#include <iostream>\nvoid print() { std::cout << 1; }\n")
     plain: list[str | Path] = [
         compiler,
