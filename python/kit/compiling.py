@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -28,16 +28,13 @@ _STORAGE = re.compile(r"data/\d+")
 _CUDA = re.compile(r"cuda:sm_\d+")
 
 
-@dataclass
-class Compiled:
-    """Compiled programs: how the manifest describes them, and the members that they need.
+@dataclass(frozen=True)
+class Made:
+    """A compiled program, before it is known where its constants lie. methods: what was compiled, by name."""
 
-    notes: which programs could not be made, where that is no error, and what was not compared.
-    """
-
-    programs: list[ProgramInfo] = field(default_factory=list)
-    members: dict[str, bytes] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    engine: str
+    target: str
+    methods: Mapping[str, native.NativeMethod | bytes]
 
 
 def engines_of(programs: Sequence[str]) -> list[str]:
@@ -67,43 +64,57 @@ def check_targets(engines: Sequence[str], targets: Sequence[str]) -> None:
 
 
 def compile_programs(
-    programs: Sequence[str],
-    targets: Sequence[str],
-    methods: Sequence[Prepared],
-    torchscript_members: Mapping[str, bytes | memoryview],
-    device: str,
-) -> Compiled:
+    programs: Sequence[str], targets: Sequence[str], methods: Sequence[Prepared], device: str
+) -> tuple[list[Made], list[str]]:
     """Compile what is asked for, for each target that an engine is for. Call it in evaluation mode.
 
-    programs: names of engines; "auto" for all that can be made. targets: see `default_targets`.
+    programs: names of engines; "auto" for all that can be made. targets: see `default_targets`. Also gives
+    notes: which programs could not be made, where that is no error.
 
     Raises TraceError for a model that a program cannot be made of; with "auto" that is a note. Raises
     UnavailableError if there is no compiler, or it fails.
     """
-    result = Compiled()
-    storages = _Storages(torchscript_members)
+    made: list[Made] = []
+    notes: list[str] = []
     for engine in engines_of(programs):
         for target in targets or default_targets(engine, device):
             if engine == native.ENGINE and _CUDA.fullmatch(target):
                 continue
-            before = len(storages.blob)
             try:
-                _add(result, engine, target, methods, storages)
+                made.append(Made(engine, target, {one.name: _make(engine, target, one) for one in methods}))
             except TraceError as error:
                 if AUTO not in programs:
                     raise
-                storages.forget(before)
-                result.notes.append(f"no program {engine} for {target}: {error}")
-    if any(one.engine == native.ENGINE for one in result.programs):
-        result.notes += [
-            f"NaN was not compared in '{one.name}' of the program native: which numbers a Fourier transform "
-            "makes NaN differs between libraries"
-            for one in methods
-            if one.transforms
-        ]
+                notes.append(f"no program {engine} for {target}: {error}")
+    return made, notes
+
+
+def assemble(
+    made: Sequence[Made], torchscript_members: Mapping[str, bytes | memoryview]
+) -> tuple[list[ProgramInfo], dict[str, bytes]]:
+    """How the manifest describes these programs, and the members that they need."""
+    storages = _Storages(torchscript_members)
+    programs: list[ProgramInfo] = []
+    members: dict[str, bytes] = {}
+    for one in made:
+        described, files = _place(one, storages)
+        programs.append(described)
+        members.update(files)
     if storages.blob:
-        result.members[CONSTANTS] = bytes(storages.blob)
-    return result
+        members[CONSTANTS] = bytes(storages.blob)
+    return programs, members
+
+
+def not_compared(made: Sequence[Made], methods: Sequence[Prepared]) -> list[str]:
+    """Notes of what is not compared in these programs."""
+    if not any(one.engine == native.ENGINE for one in made):
+        return []
+    return [
+        f"NaN was not compared in '{one.name}' of the program native: which numbers a Fourier transform "
+        "makes NaN differs between libraries"
+        for one in methods
+        if one.transforms
+    ]
 
 
 def default_targets(engine: str, device: str) -> list[str]:
@@ -114,35 +125,34 @@ def default_targets(engine: str, device: str) -> list[str]:
     return [DEFAULT_LEVEL]
 
 
-def _add(
-    result: Compiled, engine: str, target: str, methods: Sequence[Prepared], storages: _Storages
-) -> None:
+def _make(engine: str, target: str, method: Prepared) -> native.NativeMethod | bytes:
+    eager, signature = method.model.eager, method.model.signature
+    cases = [case.inputs for case in method.cases]
+    if eager.seed is not None:
+        raise TraceError(
+            f"the program {engine} cannot be made: '{method.name}' draws random numbers, and a compiled "
+            "program would draw others; use the program torchscript alone"
+        )
+    if engine == native.ENGINE:
+        return native.compile_method(method.name, eager, signature, cases, target)
+    return aoti.compile_method(eager, signature, cases, target)
+
+
+def _place(made: Made, storages: _Storages) -> tuple[ProgramInfo, dict[str, bytes]]:
     members: dict[str, bytes] = {}
-    constants: dict[str, tuple[ConstantInfo, ...]] = {}
-    folder = f"{FOLDER}/{engine}-{target.replace(':', '-')}"
-    for one in methods:
-        eager, cases = one.model.eager, [case.inputs for case in one.cases]
-        if eager.seed is not None:
-            raise TraceError(
-                f"the program {engine} cannot be made: '{one.name}' draws random numbers, and a compiled "
-                "program would draw others; use the program torchscript alone"
-            )
-        if engine == native.ENGINE:
-            done = native.compile_method(one.name, eager, one.model.signature, cases, target)
-            member = f"{folder}/{one.name}.so"
-            members[member] = done.library
-            constants[one.name] = tuple(map(storages.place, done.constants))
+    methods: dict[str, ProgramMethod] = {}
+    folder = f"{FOLDER}/{made.engine}-{made.target.replace(':', '-')}"
+    for name, done in made.methods.items():
+        if isinstance(done, native.NativeMethod):
+            member = f"{folder}/{name}.so"
+            members[member], constants = done.library, tuple(map(storages.place, done.constants))
         else:
-            member = f"{folder}/{one.name}.pt2"
-            package = aoti.compile_method(eager, one.model.signature, cases, target)
-            members[member], constants[one.name] = storages.cut(package, aoti.alignment(target))
-    made = {
-        name: ProgramMethod(member, constants[name]) for name, member in zip(constants, members, strict=True)
-    }
+            member = f"{folder}/{name}.pt2"
+            members[member], constants = storages.cut(done, aoti.alignment(made.target))
+        methods[name] = ProgramMethod(member, constants)
     version = torch.__version__.partition("+")[0]
-    verified = not binding.obstacle_here(engine, target, version)
-    result.programs.append(ProgramInfo(engine, target, version, verified, made))
-    result.members.update(members)
+    verified = not binding.obstacle_here(made.engine, made.target, version)
+    return ProgramInfo(made.engine, made.target, version, verified, methods), members
 
 
 class _Storages:
@@ -165,15 +175,6 @@ class _Storages:
             self._known[digest] = ConstantInfo(CONSTANTS, len(self.blob), len(constant))
             self.blob += constant
         return self._known[digest]
-
-    def forget(self, before: int) -> None:
-        """Drop the constants that were added since the blob had that many bytes."""
-        del self.blob[before:]
-        self._known = {
-            digest: one
-            for digest, one in self._known.items()
-            if one.member != CONSTANTS or one.offset < before
-        }
 
     def cut(self, package: bytes, step: int) -> tuple[bytes, tuple[ConstantInfo, ...]]:
         """A package without constants that are elsewhere, and these with where they belong in it: those that

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ import kit
 from kit.archive import Archive, member_infos, write_archive
 from kit.cases import encode, member_name
 from kit.compare import tolerances_for
-from kit.compiling import AUTO, check_targets, compile_programs, engines_of
+from kit.compiling import AUTO, assemble, check_targets, compile_programs, engines_of, not_compared
 from kit.configuration import Configuration
 from kit.eager import module_of, on_device
 from kit.errors import UnavailableError, UsageError
@@ -30,7 +31,7 @@ from kit.programs.canonical import canonical
 from kit.programs.devices import follow_inputs
 from kit.programs.sources import MEMBER as SOURCES
 from kit.programs.sources import sources_of
-from kit.prove import Prepared, prepare, prove
+from kit.prove import Prepared, ProgramDiffers, prepare, prove
 from kit.recipe import Method as RecipeMethod
 from kit.recipe import Recipe, run_recipe
 from kit.report import ParityReport
@@ -146,20 +147,30 @@ def export_with_report(
             where = device or methods[0].model.eager.device
             follow_inputs(program, torch.device(where))
             members, written = canonical(program)
-            compiled = compile_programs(programs, targets, methods, members, where)
-        members.update(compiled.members)
+            made, notes = compile_programs(programs, targets, methods, where)
+        for one in methods:
+            members[member_name(one.name)] = encode(one.model.signature, one.cases)
         sources = sources_of(program, written, [one.name for one in methods])
         if sources is not None:
             members[SOURCES] = sources
-        for one in methods:
-            members[member_name(one.name)] = encode(one.model.signature, one.cases)
-        manifest = _manifest(recipe, methods, members, compiled.programs)
-        report = write_archive(path, members, manifest, lambda file: prove(file, manifest, methods, where))
+        while True:
+            compiled, files = assemble(made, members)
+            all_members = {**members, **files}
+            manifest = _manifest(recipe, methods, all_members, compiled)
+            proof = partial(prove, manifest=manifest, methods=methods, device=where)
+            try:
+                report = write_archive(path, all_members, manifest, proof)
+                break
+            except ProgramDiffers as error:
+                if AUTO not in programs:
+                    raise
+                made = [one for one in made if (one.engine, one.target) != error.program]
+                notes.append(f"no program {' for '.join(error.program)}: {error.problem}")
     return Exported(
         Archive(path),
         replace(report, path=os.fspath(path)),
         tuple(str(part) for one in methods for part in one.model.branches.scripted),
-        (*(note for one in methods for note in one.notes), *compiled.notes),
+        (*(note for one in methods for note in one.notes), *notes, *not_compared(made, methods)),
     )
 
 

@@ -33,6 +33,18 @@ from kit.values import NAN, VARIANTS, random_like, variant
 _TRANSFORMS = ("aten::fft_", "aten::stft", "aten::istft")
 
 
+class ProgramDiffers(ParityError):
+    """A compiled program computes something else than the eager model, or fails where that does not.
+
+    program: its engine and target. problem: what differs, without what to do about it.
+    """
+
+    def __init__(self, message: str, program: tuple[str, str]) -> None:
+        super().__init__(message)
+        self.program = program
+        self.problem = message.rpartition("; ")[0]
+
+
 @dataclass(frozen=True)
 class Prepared:
     """One method with all that its program will be compared on.
@@ -136,8 +148,8 @@ def prove(file: str, manifest: Manifest, methods: Sequence[Prepared], device: st
     each that this host can run in C++.
 
     Gives the differences on the golden cases. Raises TraceError where the TorchScript program is another than
-    the model, ParityError where C++ computes something else. What the recipe has set for this process counts
-    in none that loads the archive, and not here.
+    the model, ParityError where C++ computes something else; ProgramDiffers if it is a compiled program that
+    does. What the recipe has set for this process counts in none that loads the archive, and not here.
     """
     with as_in_a_new_process() as changed:
         try:
@@ -145,7 +157,8 @@ def prove(file: str, manifest: Manifest, methods: Sequence[Prepared], device: st
         except (TraceError, ParityError) as error:
             if not changed:
                 raise
-            raise type(error)(
+            kind = TraceError if isinstance(error, TraceError) else ParityError
+            raise kind(
                 f"{error}; {' and '.join(changed)} was called, which no process does that loads the archive: "
                 "call it not, or give dtypes where tensors are made"
             ) from error
@@ -160,7 +173,12 @@ def _proved(file: str, manifest: Manifest, methods: Sequence[Prepared], device: 
             if program.verified:
                 model = _loaded(archive, program, one.name, device)
                 models.append(model)  # kept, for the methods share the weights
-                report = _joined(report, _in_cpp(archive, model, manifest.method(one.name), one))
+                try:
+                    report = _joined(report, _in_cpp(archive, model, manifest.method(one.name), one))
+                except ParityError as error:
+                    if program.engine == ENGINE:
+                        raise
+                    raise ProgramDiffers(str(error), (program.engine, program.target)) from error
         reports.append(report)
     rows = tuple(row for report in reports for row in report.rows)
     return replace(reports[0], cases=sum(report.cases for report in reports), rows=rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import kit
-from kit.errors import InputError, TraceError, UnavailableError
+from kit.errors import InputError, ParityError, TraceError, UnavailableError
 from kit.exporter import export_with_report
 from kit.manifest import Manifest
 from kit.programs.native import NativeMethod
@@ -217,6 +218,26 @@ def test_of_a_program_that_cannot_be_made_nothing_is_left(
     recipe = kit.Recipe(Twice(), X, methods={"again": kit.Method(X)})
     archive = kit.export(recipe, path=tmp_path / "model.pt", programs=("auto",))
     assert [one for one in archive.member_names if one.startswith("extra/kit/programs")] == []
+
+
+def test_auto_leaves_out_a_program_that_differs(tmp_path: Path) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model, x = nn.Sequential(nn.Linear(64, 64), nn.Softmax(-1)), torch.randn(8, 64)
+    recipe = kit.Recipe(model, x, tolerances={"float32": (0, 0)})  # native rounds otherwise
+    with pytest.raises(
+        ParityError, match=r"native .*differs from eager: .*; no archive .*leave this program out"
+    ):
+        kit.export(recipe, path=tmp_path / "model.pt", programs=("native",))
+    done = export_with_report(recipe, path=tmp_path / "model.pt", programs=("auto",))
+    assert done.archive.manifest is not None
+    engines = [program.engine for program in done.archive.manifest.programs]
+    assert engines[0] == "torchscript"
+    assert "native" not in engines
+    (note,) = (one for one in done.notes if "native" in one)
+    assert re.match(r"no program native for x86-64-v3: case \d.*native .* differs from eager: [^;]*$", note)
+    assert not any("programs/native" in name for name in done.archive.member_names)
+    assert kit.verify(tmp_path / "model.pt").passed
 
 
 def test_a_compiler_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
