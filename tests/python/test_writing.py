@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -164,6 +166,23 @@ def test_a_compiler_that_cannot_be_started_is_named(monkeypatch: pytest.MonkeyPa
         pytest.raises(UnavailableError, match=r"^g\+\+ cannot be started, .*again"),
     ):
         compiler._Processes(folder).run(["g++"])
+
+
+def test_a_build_is_stopped_although_a_compiler_of_it_has_just_ended() -> None:
+    with temporary_folder() as folder, ThreadPoolExecutor(1) as pool:
+        processes = compiler._Processes(folder)
+        os.mkfifo(folder / "pipe")
+        run = pool.submit(processes.run, ["sh", "-c", "read line < pipe"])
+        while not processes._running:
+            time.sleep(0.001)
+        (process,) = processes._running
+        with cast(Any, process)._waitpid_lock:  # as its thread holds it, which waits for the process
+            (folder / "pipe").write_text("\n")
+            os.waitid(os.P_PID, process.pid, os.WEXITED)
+            processes.stop()
+        with pytest.raises(UnavailableError, match="was stopped"):
+            processes.run(["true"])
+        run.exception()
 
 
 def test_a_log_that_cannot_be_kept_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,7 +136,8 @@ class _Processes:
             self._stopped = True
             for process in self._running:
                 if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):  # its thread may just have seen it end
+                        os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, command: Sequence[str]) -> None:
         """Run a command in the folder. Raises UnavailableError if it fails: its log is kept, and named."""
