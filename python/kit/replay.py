@@ -128,9 +128,7 @@ def parity(
     with taking_turns():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)), precision(models[0][0].configuration.tf32):
-            if device != "cpu":
-                recipe = on_device(recipe, device)
-            recipes = recipe.by_method()
+            recipes = on_device(recipe, device).by_method()
             for method, programs in zip(manifest.methods, models, strict=True):
                 eager = eager_of(recipes, method, archive.path)
                 results = _run_all(archive, method, eager, programs, device)

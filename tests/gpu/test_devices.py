@@ -64,6 +64,21 @@ def test_every_way_agrees(
     assert report.passed, str(report)
 
 
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_a_model_on_the_gpu_is_compared_where_it_is_told_to(
+    device: str, tmp_path: Path, predictor_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIT_PREDICTOR", str(predictor_path))
+    recipe = kit.Recipe(torch.nn.Linear(3, 2).to(CUDA), torch.randn(4, 3, device=CUDA))
+    kit.export(recipe, path=tmp_path / "model.pt")
+    for report in (
+        kit.parity(recipe, tmp_path / "model.pt", device=device),
+        kit.layers(recipe, tmp_path / "model.pt", device=device),
+    ):
+        report.raise_for_failure()
+    assert recipe.model.weight.device == torch.device(CUDA)
+
+
 @pytest.mark.parametrize(
     "method",
     [

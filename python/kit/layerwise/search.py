@@ -60,7 +60,7 @@ def layers(
     with taking_turns():
         recipe = recipe if isinstance(recipe, Recipe) else run_recipe(recipe)
         with evaluating(module_of(recipe.model)):
-            eager = Eager(_of_method(recipe, method), None if device == "cpu" else device)
+            eager = Eager(_of_method(recipe, method), device)
             described = manifest.method(method)
             _check_same_model(eager, described, archive.path)
             search = _Search(eager, _load(archive.path, device), method, _comparing(described))
