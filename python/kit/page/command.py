@@ -25,13 +25,14 @@ def write_report(options: argparse.Namespace) -> str:
     for name in ("json", "stage", "diff", "source"):
         if getattr(options, name):
             raise UsageError(f"--{name} does not go with --html, whose page shows everything; drop it")
+    calls = calls_of(options)
     check_destination(options.html, options.archive)
     check_tools()
     archive = Archive(options.archive)
     inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
     model = load_for_inspection(archive, options)
     graphs = [model.graph("traced"), model.graph("frozen"), model.graph("optimized", inputs[0])]
-    report = model.fusion(inputs, calls_of(options))
+    report = model.fusion(inputs, calls)
     sources = parse_sources(archive.member(SOURCES)) if SOURCES in archive.member_names else None
     stages = [graph.to_dict() for graph in graphs]
     write_page(options.html, page(archive.path, stages, report.to_dict(), sources))
