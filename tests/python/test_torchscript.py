@@ -132,6 +132,24 @@ def test_a_model_that_cannot_be_traced_is_named_with_its_line() -> None:
         traced(model, X)
 
 
+class PartlyCompiled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.compile(nn.Linear(2, 2), backend="eager")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x).relu()
+
+
+@pytest.mark.parametrize("model", [torch.compile(nn.ReLU(), backend="eager"), PartlyCompiled()])
+def test_what_torch_compile_made_is_not_traced(model: nn.Module) -> None:
+    message = (
+        r"it cannot be traced, for torch\.compile made .*; export the model as it was given to torch\.compile"
+    )
+    with pytest.raises(TraceError, match=message):
+        traced(model, torch.ones(2, 2))
+
+
 def test_an_operation_that_torch_cannot_record() -> None:
     message = r"^model: it cannot be traced: torch does not record aten::view of \(Tensor, int\) so that"
 

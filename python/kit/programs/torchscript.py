@@ -88,6 +88,11 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
             finding = function_of_python(function, place_raised(error))
             raise TraceError(str(finding), [finding]) from error
         where = raised_at(error) or name
+        if "dynamo-optimized" in str(error):
+            raise TraceError(
+                f"{where}: it cannot be traced, for torch.compile made a part of it or all; export the model "
+                "as it was given to torch.compile, which is `_orig_mod` of what that made"
+            ) from error
         raise TraceError(f"{where}: it cannot be traced: {one_line(error)}") from error
 
 
