@@ -280,7 +280,8 @@ TEST(TorchGraph, LookingLeavesTheModelAsItIs) {
   const std::string first = model.graph(Stage::optimized, x).text;
   EXPECT_EQ(model.graph(Stage::traced).text, model.graph(Stage::traced).text);
   EXPECT_THAT(first, HasSubstr("prim::TensorExprGroup"));
-  EXPECT_TRUE(before.equal(to_torch(model.predict(x).at(0))));
+  // Compiled meanwhile, so not the same bits on every CPU.
+  EXPECT_TRUE(before.allclose(to_torch(model.predict(x).at(0))));
 }
 
 }  // namespace

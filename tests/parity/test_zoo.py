@@ -23,7 +23,10 @@ from tests.parity.zoo import ZOO
 
 # Models whose programs need not have the eager model's bits, by name: which op differs, and why. For
 # these, and only these, the tolerance of the dtype applies (torch.testing.assert_close).
-INEXACT: dict[str, str] = {}
+INEXACT = {
+    "strided_input": "a case has the values of a transposed view without its strides, and BLAS may sum up "
+    "the products of the two in another order"
+}
 
 
 def test_zoo_is_large_enough() -> None:
@@ -32,7 +35,12 @@ def test_zoo_is_large_enough() -> None:
 
 def test_eager_gives_the_golden_outputs(exported: Exported) -> None:
     for index, (inputs, outputs) in enumerate(exported.cases):
-        check(flat(run_eager(exported, inputs)), list(outputs.values()), f"case {index}", None)
+        check(
+            flat(run_eager(exported, inputs)),
+            list(outputs.values()),
+            f"case {index}",
+            INEXACT.get(str(exported.recipe.name)),
+        )
 
 
 def test_traced_in_python(exported: Exported) -> None:

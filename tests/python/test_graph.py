@@ -115,7 +115,7 @@ def test_a_group_is_named_with_what_is_in_it(made: Path) -> None:
     x = [torch.rand(4, 4)]
     before = model.predict(x)
     graph = model.graph("optimized", x)
-    assert torch.equal(model.predict(x)[0], before[0])
+    torch.testing.assert_close(model.predict(x)[0], before[0])  # compiled meanwhile: not always the same bits
     (group,) = graph.groups
     inside = {node.operation for node in group}
     assert {"aten::mul", "aten::add", "aten::relu"} <= inside
