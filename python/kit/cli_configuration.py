@@ -23,10 +23,10 @@ def add_configuration(parser: argparse.ArgumentParser, threads: str = "--threads
         choices=EXECUTORS,
         help="profiling (watches the first call, then compiles), the default, or simple (compiles nothing)",
     )
-    group.add_argument(
-        "--freeze",
-        action=argparse.BooleanOptionalAction,
-        help="fold the weights in as constants, or not (the default)",
+    freeze = group.add_mutually_exclusive_group()
+    freeze.add_argument("--freeze", action="store_const", const=True, help="fold the weights in as constants")
+    freeze.add_argument(
+        "--no-freeze", action="store_const", const=False, dest="freeze", help="do not (the default)"
     )
     group.add_argument(
         "--tf32",

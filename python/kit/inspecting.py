@@ -28,7 +28,7 @@ def load_for_inspection(archive: Archive, options: argparse.Namespace) -> Model:
 
 def show_graph(options: argparse.Namespace) -> str:
     """The graph at a stage, or what led to it."""
-    stage = options.stage or "traced"
+    stage = "traced" if options.stage is None else options.stage
     if options.diff or stage != "traced":
         stage_before(stage, frozen=False)  # also of a stage that there is not, before anything is loaded
     if options.cases and stage != "optimized":
@@ -65,8 +65,8 @@ def calls_of(options: argparse.Namespace) -> int:
 
 def show_fusion(options: argparse.Namespace) -> str:
     """What is fused, and what is not, when golden cases are run."""
-    if options.stage or options.diff:
-        option = "--stage" if options.stage else "--diff"
+    if options.stage is not None or options.diff:
+        option = "--diff" if options.stage is None else "--stage"
         raise UsageError(f"{option} needs --graph, not --fusion-report; drop one of them")
     archive = Archive(options.archive)
     inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())

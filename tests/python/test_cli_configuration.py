@@ -45,7 +45,10 @@ def test_what_cannot_be_is_refused(options: tuple[str, ...], mention: str) -> No
         parse(*options)
 
 
-@pytest.mark.parametrize("options", [("--fusion", "maybe"), ("--executor", "fast"), ("--threads", "many")])
+@pytest.mark.parametrize(
+    "options",
+    [("--fusion", "maybe"), ("--executor", "fast"), ("--threads", "many"), ("--freeze", "--no-freeze")],
+)
 def test_what_is_no_value_is_refused(options: tuple[str, ...]) -> None:
     with pytest.raises(argparse.ArgumentError, match=options[0]):
         parse(*options)
