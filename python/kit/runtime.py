@@ -140,8 +140,7 @@ class Model(native.Caller):
 
     def predict(self, inputs: list[Tensor]) -> list[Tensor]:
         """Flat outputs for flat inputs, both in the signature's order."""
-        if not isinstance(inputs, (list, tuple)) or not _all_tensors(inputs):
-            raise InputError(f"predict takes a list of tensors, not {_kind(inputs)}; give one for each input")
+        _check_list("predict", inputs)
         return self._native.predict(inputs)
 
     def warm_up(self, *args: Any, **kwargs: Any) -> WarmUp:
@@ -185,6 +184,12 @@ class Model(native.Caller):
         They are run in an execution of its own, so that the model itself stays as it is. The random
         generators stay as they are.
         """
+        if not isinstance(inputs, (list, tuple)):
+            raise InputError(
+                f"fusion takes a list of cases, not {_kind(inputs)}; give a list of tensors for each"
+            )
+        for one in inputs:
+            _check_list("each case of fusion", one)
         with random_state_kept():
             return FusionReport.of(native.fusion(self._native, [list(one) for one in inputs], calls))
 
@@ -195,6 +200,7 @@ class Model(native.Caller):
         nothing more is compiled, in an execution of its own, so that the model itself stays as it is. The
         random generators stay as they are.
         """
+        _check_list("graph", inputs)
         with random_state_kept():
             return Graph.of(native.graph(self._native, stage, list(inputs)))
 
@@ -242,6 +248,11 @@ class Model(native.Caller):
 
 def _all_tensors(args: Sequence[Any]) -> bool:
     return all(isinstance(value, Tensor) for value in args)
+
+
+def _check_list(what: str, inputs: object) -> None:
+    if not isinstance(inputs, (list, tuple)) or not _all_tensors(inputs):
+        raise InputError(f"{what} takes a list of tensors, not {_kind(inputs)}; give one for each input")
 
 
 def _kind(value: object) -> str:
