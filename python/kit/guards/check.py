@@ -11,6 +11,7 @@ from kit.guards.finding import Finding
 from kit.guards.operations import (
     baked_device,
     constant_output,
+    large_number,
     mutated,
     python_function,
     random_operation,
@@ -30,6 +31,7 @@ from kit.guards.paths import (
 Rule = Callable[[Evidence], Iterable[Finding]]
 
 GRAPH_RULES: Sequence[Rule] = (
+    large_number,
     python_function,
     mutated,
     training_mode,

@@ -63,6 +63,25 @@ def function_of_python(name: str, place: Place | None) -> Finding:
     )
 
 
+def large_number(evidence: Evidence) -> Iterator[Finding]:
+    """A whole number that is too large for the 64 bits of TorchScript's, and that torch computes with all the
+    same while it traces."""
+    for kind, node in evidence.example.kinds:
+        if kind == "prim::Constant" and node.output().type().kind() == "TensorType":
+            value = node.output().toIValue()
+            if isinstance(value, int) and value >= 1 << 63:
+                yield Finding(
+                    "fails",
+                    f"the whole number {value} has no room in the 64 bits that a program has for it",
+                    f"give it as a float, as {float(value)!r}",
+                    place_of_node(node) or _place_of_use(node),
+                )
+
+
+def _place_of_use(node: Node) -> Place | None:
+    return next((place_of_node(use.user) for use in node.output().uses()), None)
+
+
 def training_mode(evidence: Evidence) -> Iterator[Finding]:
     """Operations that were recorded as in training: dropout that drops, norms that use the batch."""
     for kind, node in evidence.example.kinds:

@@ -88,6 +88,11 @@ def tracing(module: nn.Module | None, name: str) -> Iterator[None]:
             finding = function_of_python(function, place_raised(error))
             raise TraceError(str(finding), [finding]) from error
         where = raised_at(error) or name
+        if "value kind: UInt" in str(error):
+            raise TraceError(
+                f"{where}: a whole number of 2**63 or more has no room in the 64 bits that a program has for "
+                "it; give it as a float"
+            ) from error
         if "dynamo-optimized" in str(error):
             raise TraceError(
                 f"{where}: it cannot be traced, for torch.compile made a part of it or all; export the model "

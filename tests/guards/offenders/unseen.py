@@ -145,6 +145,16 @@ def truths_for_bounds(x: Tensor) -> Tensor:
 
 
 @offender("fails")
+def times_more_than_64_bits_hold(x: Tensor) -> Tensor:
+    return x * 2**63  # here
+
+
+@offender("fails")
+def below_more_than_64_bits_hold(x: Tensor) -> Tensor:
+    return x.clamp(max=2**63)  # here
+
+
+@offender("fails")
 def asks_for_the_type_of_a_size(x: Tensor) -> Tensor:
     rows = x.shape[0]
     return x * 2 if isinstance(rows, int) else x + 1  # here
