@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from kit.arguments import argument_name, bind_arguments, chosen_names, output_name, with_scalars
 from kit.detaching import data_detached
@@ -63,6 +64,8 @@ class Eager:
         for name, tensor in self.inputs.items():
             _check_tensor(f"input '{name}'", tensor)
         refuse(check_parameters(self.module, list(self.inputs.values())))
+        if _is_lazy(self.module):  # the call that makes its parameters is none to be judged by
+            self._run_or_refuse([tensor.clone() for tensor in self.inputs.values()], "the example")
         self._buffers = BufferState(self.module)
         self._fresh = Attributes(self.module)
         self._fresh.keep_values(self._fresh.tensors.values())
@@ -194,18 +197,7 @@ class Eager:
         versions = [version_of(tensor) for tensor in copies]
         attributes = Attributes(self.module)
         try:
-            result = self._run(copies)
-        except Error:
-            raise
-        except Exception as error:
-            finding = Finding(
-                "fails",
-                f"{self.name} fails for {what}: {one_line(error)}",
-                "mend the model, its example or the ranges of its dims, or give `cases` if no random values "
-                "can do",
-                place_raised(error),
-            )
-            raise TraceError(str(finding), [finding]) from error
+            result = self._run_or_refuse(copies, what)
         finally:
             buffers = self._buffers.changed()
             self._buffers.restore()
@@ -221,6 +213,21 @@ class Eager:
             finally:
                 attributes.restore()
         return result
+
+    def _run_or_refuse(self, tensors: Sequence[Tensor], what: str) -> Any:
+        try:
+            return self._run(tensors)
+        except Error:
+            raise
+        except Exception as error:
+            finding = Finding(
+                "fails",
+                f"{self.name} fails for {what}: {one_line(error)}",
+                "mend the model, its example or the ranges of its dims, or give `cases` if no random values "
+                "can do",
+                place_raised(error),
+            )
+            raise TraceError(str(finding), [finding]) from error
 
     def _run(self, tensors: Sequence[Tensor]) -> Any:
         args, kwargs = self.rebuild(tensors)
@@ -279,6 +286,11 @@ def module_of(model: Any) -> nn.Module | None:
         return model
     owner = getattr(model, "__self__", None)
     return owner if isinstance(owner, nn.Module) else None
+
+
+def _is_lazy(module: nn.Module | None) -> bool:
+    """Whether parts of a module get their parameters in the first call."""
+    return module is not None and any(map(is_lazy, (*module.parameters(), *module.buffers())))
 
 
 def _check_tensor(what: str, tensor: Tensor) -> None:

@@ -157,6 +157,20 @@ class Lazy(nn.Module):
 
 
 @innocent()
+class LazyWithBuffers(nn.Module):
+    """And with what torch counts, beside one that is made by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LazyBatchNorm1d()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "layer"):
+            self.layer = nn.Linear(x.shape[1], 2)
+        return self.layer(self.norm(x))
+
+
+@innocent()
 class KeepsWhatNobodyReads(nn.Module):
     """For who looks at it after the call."""
 
