@@ -66,9 +66,9 @@ def test_a_model_is_exported_and_proven_with_that_of_its_configuration(
     seen = []
 
     def looking(function: Callable[..., Any]) -> Callable[..., Any]:
-        def look(*arguments: Any) -> Any:
+        def look(*arguments: Any, **options: Any) -> Any:
             seen.append(state())
-            return function(*arguments)
+            return function(*arguments, **options)
 
         return look
 
