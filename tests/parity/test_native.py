@@ -193,3 +193,52 @@ def test_an_integer_division_by_zero_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot compute these inputs: .*ZeroDivisionError"):
         model(x, torch.tensor([2, 0, 4]))
     assert torch.equal(model(x, n), x // n)
+
+
+def test_outputs_are_their_own_whatever_memory_the_inputs_have(tmp_path: Path) -> None:
+    def model(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        return x + 1, y * 2, x - y
+
+    args = torch.randn(3, 4), torch.randn(3, 4)
+    kit.export(
+        kit.Recipe(model, args, dynamic={name: {0: kit.Dim("n", 1, 9)} for name in "xy"}),
+        path=tmp_path / "model.pt",
+        programs=("native",),
+    )
+    native = kit.load(tmp_path / "model.pt", engine="native")
+    strided = [one.t().contiguous().t() for one in args]
+    for x, y in (strided, args, args, [args[0], strided[1]], strided, [strided[0], args[1]], args, strided):
+        torch.testing.assert_close(native(x, y), model(*args))
+
+
+DIVISIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "remainder": lambda x, y: x % y,
+    "remainder of a number": lambda x, _: x % 0.7,
+    "a number's remainder": lambda x, _: 5.0 % x,
+    "floor": lambda x, y: x // y,
+    "floor of a number": lambda x, _: x // 0.1,
+    "div": lambda x, y: torch.div(x, y, rounding_mode="floor"),
+}
+
+
+@pytest.mark.parametrize("engine", ["native", "aoti"])
+def test_divisions_round_as_in_torch(engine: str, tmp_path: Path) -> None:
+    def model(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        return tuple(divide(x, y) for divide in DIVISIONS.values())
+
+    args = torch.tensor([[1.0, -1.0]]), torch.tensor([[0.1, 0.3]])
+    kit.export(
+        kit.Recipe(model, args, dynamic={name: {0: kit.Dim("n", 1, 999)} for name in "xy"}),
+        path=tmp_path / "model.pt",
+        programs=(engine,),
+    )
+    exact = torch.arange(-400, 400).reshape(-1, 2) / 10
+    for x, y in (
+        (exact, torch.full_like(exact, 0.1)),
+        (exact * 1000, exact.flip(0) + 0.05),
+        (torch.tensor([[1e10, -1e10], [1e4, torch.inf]]), torch.tensor([[0.7, 0.7], [torch.inf, 0.7]])),
+        (exact, torch.zeros_like(exact)),
+    ):
+        outputs = kit.load(tmp_path / "model.pt", engine=engine)(x, y)
+        for name, one, other in zip(DIVISIONS, outputs, model(x, y), strict=True):
+            assert torch.equal(one.nan_to_num(nan=-7.5), other.nan_to_num(nan=-7.5)), name

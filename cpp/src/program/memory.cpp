@@ -42,6 +42,7 @@ Workspace::~Workspace() {
 void Workspace::begin() {
   current_workspace = this;
   ordinal_ = 0;
+  lending_ = false;
 }
 
 void Workspace::end() { current_workspace = nullptr; }
@@ -84,10 +85,12 @@ Block* Workspace::find(std::size_t bytes) noexcept {
 }
 
 Block* Workspace::allocate(std::size_t bytes) {
-  ++ordinal_;
   Destination* lent = nullptr;
-  for (Destination& one : destinations_)
-    if (one.ordinal == ordinal_ && one.bytes == bytes && bytes != 0) lent = &one;
+  if (lending_) {
+    ++ordinal_;
+    for (Destination& one : destinations_)
+      if (one.ordinal == ordinal_ && one.bytes == bytes && bytes != 0) lent = &one;
+  }
   Block* block = lent == nullptr ? find(bytes) : nullptr;
   if (block == nullptr) {
     if (empty_.empty()) {
@@ -117,7 +120,7 @@ Block* Workspace::allocate(std::size_t bytes) {
     empty_.pop_back();
   }
   block->references = 1;
-  block->ordinal = ordinal_;
+  block->ordinal = lending_ ? ordinal_ : 0;
   return block;
 }
 

@@ -16,7 +16,7 @@ struct Block {
   std::byte* data = nullptr;
   std::size_t capacity = 0;
   std::int64_t references = 0;
-  std::uint64_t ordinal = 0;  ///< the how manieth allocation of its call it was, from 1
+  std::uint64_t ordinal = 0;  ///< the how manieth of the generated code's in its call, from 1; else 0
   Workspace* home = nullptr;
   bool lent = false;
 };
@@ -44,6 +44,8 @@ class Workspace {
   /// Makes it the one of this thread, for a call with these destinations (their ordinals are kept).
   void begin();
   void end();
+  /// Whether what is allocated from now on is the generated code's, and may become an output.
+  void lend(bool lending) { lending_ = lending; }
   Destination& destination(std::size_t output) { return destinations_[output]; }
 
   /// The workspace of the call that this thread is in. Throws if it is in none.
@@ -70,6 +72,7 @@ class Workspace {
   std::size_t tensors_made_ = 0;
   std::size_t blocks_made_ = 0;
   std::uint64_t ordinal_ = 0;
+  bool lending_ = false;
 
   // Of Workspaces.
   std::atomic<bool> taken_ = true;

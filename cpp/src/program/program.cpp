@@ -223,7 +223,9 @@ void KitProgram::run(const KitTensor* inputs, const KitTensor* outputs) {
   AtenTensorHandle taken[info::input_count + 1] = {};
   for (std::size_t i = 0; i < info::input_count; ++i) taken[i] = std::exchange(given[i], nullptr);
   try {
+    workspace.lend(true);
     model.run_impl(taken, results.data(), nullptr, nullptr);
+    workspace.lend(false);
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {

@@ -114,7 +114,7 @@ def compile_package(program: ExportedProgram, target: str, *, frozen: bool = Fal
         return make()
     versions = f"{kit.__version__} {torch.__version__} {torch.version.git_version} {compiler.version}"
     where = weights_lie_apart(target)
-    return build_cache.cached(f"{ENGINE} 11 {target} {where} {weights} {versions} {digest}", make)
+    return build_cache.cached(f"{ENGINE} 13 {target} {where} {weights} {versions} {digest}", make)
 
 
 def alignment(target: str) -> int:

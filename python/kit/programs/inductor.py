@@ -24,6 +24,7 @@ import torch
 
 from kit.errors import InternalError, UnavailableError
 from kit.programs.quiet import quiet
+from kit.programs.rounding import with_exact_divisions
 from kit.writing import temporary_folder
 
 LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
@@ -81,6 +82,8 @@ def compiling(target: str, config: Mapping[str, Any] = {}) -> Iterator[Path]:
         stack.enter_context(changed("torch._inductor.cpu_vec_isa", "valid_vec_isa_list", _vector_isa(level)))
         flags = changed("torch._inductor.cpp_builder", "_get_optimization_cflags", _flags(level, folder))
         stack.enter_context(flags)
+        table = changed("torch._inductor.compile_fx", "select_decomp_table", _with_exact_divisions)
+        stack.enter_context(table)
         stack.enter_context(_array_names())
         _enter_environment(stack, folder)
         _enter_random_state(stack)
@@ -197,6 +200,10 @@ def _vector_isa(level: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return lambda _original: lambda: [isa]
 
 
+def _with_exact_divisions(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda: with_exact_divisions(original())
+
+
 def _array_names() -> AbstractContextManager[None]:
     """Lets Inductor name arrays of sizes alike each time. Before torch 2.13 it takes an array that it has
     declared for the one that is wanted if both are written by methods with the same id, and these are made
@@ -258,6 +265,7 @@ def _enter_environment(stack: ExitStack, folder: Path) -> None:
     variables: dict[str, str | None] = {
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
+        "TMPDIR": str(folder),  # of the compiler, which leaves files there when it is interrupted
         "TRITON_DISABLE_LINE_INFO": "1",
         "ATEN_CPU_CAPABILITY": None,
         "TORCHINDUCTOR_DEBUG_COMPILE": None,
