@@ -90,8 +90,23 @@ def test_rows_that_depend_on_others(model: Callable[[Tensor], Tensor]) -> None:
         lambda x: x + x.cummax(0).values.clamp(min=1000.0),
         lambda x: x + x.flip(0).cummin(0).values.clamp(max=-1000.0),
         lambda x: x + (x.cumsum(0) > 1000.0),
+        lambda x: torch.where(x > 1000.0, x.roll(1, 0), x),
+        lambda x: torch.where(x > 1000.0, x.roll(1), x),
+        lambda x: torch.where(x > 1000.0, x.sort(0).values, x),
+        lambda x: torch.where(x > 1000.0, nn.functional.pad(x, (0, 0, 1, 0))[:-1], x),
     ],
-    ids=["outliers", "finite", "greatest", "greatest so far", "least to come", "sum so far"],
+    ids=[
+        "outliers",
+        "finite",
+        "greatest",
+        "greatest so far",
+        "least to come",
+        "sum so far",
+        "roll",
+        "roll all",
+        "sort",
+        "pad",
+    ],
 )
 def test_rows_that_depend_on_others_for_some_values(model: Callable[[Tensor], Tensor]) -> None:
     assert found(model) is None
@@ -106,8 +121,10 @@ def test_rows_that_depend_on_others_for_some_values(model: Callable[[Tensor], Te
         lambda x: x.max(1).values.unsqueeze(1) * torch.tensor([1.0, 2.0]),
         lambda x: x.reshape(-1, 2).exp().view(-1, 4),
         lambda x: x.transpose(0, 1).relu().t(),
+        lambda x: torch.cat([x.roll(1, 1)[:, 1:], x.sort(1).values[..., :1]], 1).cumsum(1),
+        lambda x: nn.functional.pad(x, (1, 0))[:, :-1].flip(-1).unsqueeze(0).squeeze(0),
     ],
-    ids=["norm", "new", "where", "max", "flat", "turned"],
+    ids=["norm", "new", "where", "max", "flat", "turned", "along a row", "padded rows"],
 )
 def test_rows_that_do_not(model: Callable[..., Tensor]) -> None:
     assert found(model) is not None

@@ -33,6 +33,9 @@ _ABOUT_SHAPES = (
     "new_zeros",
     "new_ones",
 )
+# Their dims say where an axis is, not along which to compute.
+_MOVES_AXES = ("unsqueeze", "squeeze", "transpose", "permute", "movedim", "sym_size", "flatten", "unflatten")
+_END = (1 << 63) - 1
 
 
 def rows_per_thread(
@@ -43,9 +46,10 @@ def rows_per_thread(
 ) -> int | None:
     """The fewest rows for which a further thread pays, or None if a call must not be divided.
 
-    It may be if one dim leads all inputs and outputs, the program computes no number from sizes and nothing
-    from all rows together, and the eager model gives for parts of the inputs the same parts of the outputs in
-    all cases, and for a row without a number in it the same other rows. Call it in evaluation mode.
+    It may be if one dim leads all inputs and outputs, the program computes no number from sizes, and nothing
+    from all rows together or along them, and the eager model gives for parts of the inputs the same parts of
+    the outputs in all cases, and for a row without a number in it the same other rows. Call it in evaluation
+    mode.
 
     cases: flat inputs.
     """
@@ -106,7 +110,36 @@ def _reduces_rows(program: torch.export.ExportedProgram) -> bool:
         given = [_symbols(one.shape) for one in _tensors(node)]
         if any(batch & one for one in taken) and not all(batch & one for one in given):
             return True
+        if _goes_along(node, batch):
+            return True
     return False
+
+
+def _goes_along(node: torch.fx.Node, batch: set[Any]) -> bool:
+    """Whether an operation takes rows to others: its dim is the batch's, as that of `roll` or `sort` may be,
+    or it picks or cuts rows."""
+    schema = getattr(node.target, "_schema", None)
+    name = getattr(getattr(node.target, "overloadpacket", None), "__name__", "")
+    source = next(iter(node.all_input_nodes), None)
+    shape = next((one.shape for one in _tensors(source)), ()) if source is not None else ()
+    rows = {axis for axis, size in enumerate(shape) if batch & _symbols([size])}
+    if schema is None or not rows or name in _MOVES_AXES:
+        return False
+    given = {argument.name: argument.default_value for argument in schema.arguments}
+    given |= dict(zip(given, node.args, strict=False)) | node.kwargs
+    if name == "index" or name.startswith("index_put"):
+        return any(index is not None and axis in rows for axis, index in enumerate(given["indices"]))
+    if name == "slice" and not given["start"] and given["step"] == 1:
+        end = given["end"]
+        if end is None or (isinstance(end, int) and end >= _END):
+            return False
+    if name == "constant_pad_nd":
+        return any(pad != 0 and len(shape) - 1 - place // 2 in rows for place, pad in enumerate(given["pad"]))
+    dims = given.get("dims", given.get("dim"))
+    if dims is None or dims == []:
+        return name in ("roll", "take", "take_along_dim")
+    dims = dims if isinstance(dims, list | tuple) else [dims]
+    return any(isinstance(dim, int) and dim % len(shape) in rows for dim in dims)
 
 
 def _tensors(node: torch.fx.Node) -> Iterator[Tensor]:
