@@ -102,7 +102,7 @@ def inspect(options: argparse.Namespace) -> int:
     )
     from kit.runtime import inspect
 
-    if options.html:
+    if options.html is not None:
         from kit.page.command import write_report
 
         say(write_report(options))
@@ -125,7 +125,7 @@ def extract(options: argparse.Namespace) -> int:
     from kit.extracting import HEADER, extract
     from kit.method import FORWARD
 
-    method = options.method or FORWARD
+    method = FORWARD if options.method is None else options.method
     target = extract(
         options.archive,
         options.output,
@@ -234,8 +234,9 @@ def layers_of(options: argparse.Namespace) -> int:
         raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
     if (configuration := configuration_of(options)) != DEFAULTS:
         raise UsageError(f"--layers runs the program as torch does, not with {configuration}; drop that")
+    method = FORWARD if options.method is None else options.method
     with running_a_recipe(options):
-        report = layers(options.recipe, options.archive, options.device, options.method or FORWARD)
+        report = layers(options.recipe, options.archive, options.device, method)
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0

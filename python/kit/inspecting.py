@@ -20,8 +20,8 @@ def load_for_inspection(archive: Archive, options: argparse.Namespace) -> Model:
     return load(
         archive,
         engine="torchscript",
-        device=options.device or "cpu",
-        method=options.method or FORWARD,
+        device=device_of(options),
+        method=method_of(options),
         configuration=configuration_of(options),
     )
 
@@ -38,7 +38,7 @@ def show_graph(options: argparse.Namespace) -> str:
     archive = Archive(options.archive)
     inputs = []
     if stage == "optimized":
-        inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())[0]
+        inputs = golden_inputs(archive, method_of(options), options.cases or ())[0]
     model = load_for_inspection(archive, options)
     graph = model.graph(stage, inputs)
     diff = None
@@ -48,7 +48,7 @@ def show_graph(options: argparse.Namespace) -> str:
         return str(graph if diff is None else diff).rstrip("\n")
     document = {
         "configuration": model.configuration.to_dict(),
-        "device": options.device or "cpu",
+        "device": device_of(options),
         "graph": graph.to_dict(),
         **({} if diff is None else {"diff": diff.to_dict()}),
     }
@@ -69,7 +69,7 @@ def show_fusion(options: argparse.Namespace) -> str:
         option = "--diff" if options.stage is None else "--stage"
         raise UsageError(f"{option} needs --graph, not --fusion-report; drop one of them")
     archive = Archive(options.archive)
-    inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
+    inputs = golden_inputs(archive, method_of(options), options.cases or ())
     calls = calls_of(options)
     report = load_for_inspection(archive, options).fusion(inputs, calls)
     if not options.json:
@@ -86,10 +86,20 @@ def refuse_options_of_fusion(options: argparse.Namespace) -> None:
         )
 
 
+def method_of(options: argparse.Namespace) -> str:
+    """The method that the options name, else the usual one."""
+    return FORWARD if options.method is None else str(options.method)
+
+
+def device_of(options: argparse.Namespace) -> str:
+    """The device that the options name, else the usual one."""
+    return "cpu" if options.device is None else str(options.device)
+
+
 def refuse_options_of_loading(options: argparse.Namespace) -> None:
     """Raise UsageError for options that count only where the model is loaded."""
     for name in ("stage", "diff", "cases", "device", "method"):
-        if getattr(options, name):
+        if getattr(options, name) not in (None, False):
             option = "--case" if name == "cases" else f"--{name}"
             wanted = "--graph" if name in ("stage", "diff") else "--graph or --fusion-report"
             raise UsageError(f"{option} needs {wanted}; see python -m kit inspect --help")

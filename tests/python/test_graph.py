@@ -251,6 +251,13 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("option", ["--html", "--stage", "--device", "--method"])
+def test_an_option_without_a_value_is_refused(option: str, made: Path) -> None:
+    assert (
+        cli.main(["inspect", str(made / "chain.pt"), *(["--graph"] * (option != "--html")), option, ""]) == 2
+    )
+
+
 @pytest.mark.parametrize("option", [["--stage", "frozen"], ["--diff"]])
 def test_options_of_the_graph_need_it(
     option: list[str], made: Path, capsys: pytest.CaptureFixture[str]
@@ -274,3 +281,31 @@ def test_a_bad_command_line_is_refused(
     error = capfd.readouterr().err
     assert mention in error
     assert len(error.splitlines()) == 1
+
+
+class ThreeOfWhichOneIsUsed(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return (
+            x * torch.tensor([1.0, 2.0, 3.0]),
+            x + torch.tensor([4.0, 5.0, 6.0]),
+            x + torch.tensor([7.0, 8.0, 9.0]),
+        )
+
+
+class UsesTheLast(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.jit.script(ThreeOfWhichOneIsUsed())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.inner(x)[2])
+
+
+def test_what_nobody_used_is_not_taken_for_what_is(tmp_path: Path) -> None:
+    kit.export(UsesTheLast(), torch.randn(2, 3), tmp_path / "model.pt")
+    model = kit.load(tmp_path / "model.pt", engine="torchscript")
+    words = str(model.graph("frozen").since(model.graph()))
+    folded = [line for line in words.splitlines() if "folded into" in line]
+    assert any("[7.0, 8.0, 9.0]" in line for line in folded)
+    assert not any("[4.0, 5.0, 6.0]" in line for line in folded)
+    assert "merged" not in words

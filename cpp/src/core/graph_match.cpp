@@ -24,6 +24,12 @@ bool is_number(const GraphNode& node) {
   return !text.empty() && *end == '\0';
 }
 
+/// Whether the text of the constant does not say all of its value, as that of a tensor.
+bool hides_value(const GraphNode& node) {
+  return !node.constant || node.constant->ends_with(" tensor") || node.constant->ends_with(" tensors") ||
+         node.constant->ends_with("...");
+}
+
 /// Whether the operation gives its first input back where its other inputs, or the mode of the model, say so.
 bool may_give_its_input(const GraphNode& node) {
   constexpr std::array<std::string_view, 13> names{
@@ -77,11 +83,15 @@ void GraphMatch::find_constant() {
 }
 
 void GraphMatch::match_all(Leniency most) {
-  for (std::size_t i = 0; i < before_.size(); ++i) {
-    if (partner_[i] || is_constant(before_[i]) || is_weight(before_[i])) continue;
-    for (int leniency = 0; leniency <= static_cast<int>(most); ++leniency) {
-      if (match(i, static_cast<Leniency>(leniency))) break;
-      if (leniency == 0 && merge(i)) break;
+  // What nobody uses comes last: it is not to take what became of an operation that is used.
+  for (const bool live : {true, false}) {
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      if (before_.live(i) != live || partner_[i] || is_constant(before_[i]) || is_weight(before_[i]))
+        continue;
+      for (int leniency = 0; leniency <= static_cast<int>(most); ++leniency) {
+        if (match(i, static_cast<Leniency>(leniency))) break;
+        if (leniency == 0 && merge(i)) break;
+      }
     }
   }
   const std::vector<std::string>& was = before_.graph().outputs;
@@ -133,6 +143,7 @@ void GraphMatch::join(std::size_t was, std::size_t is) {
 }
 
 void GraphMatch::keep(const Trail& trail) {
+  for (const auto& [from, to] : trail.folded) folded_from_.emplace(to, from);
   folded.insert(trail.folded.begin(), trail.folded.end());
   left_out.insert(trail.left_out.begin(), trail.left_out.end());
   rewritten.insert(rewritten.end(), trail.rewritten.begin(), trail.rewritten.end());
@@ -175,6 +186,7 @@ bool GraphMatch::agree(const std::string& was, const std::string& is, Leniency l
   if (is_constant(node) || is_weight(node)) return agree_held(node, later, trail);
   const auto to = after_.producer(later);
   if (constant_[*from] && to && is_constant(after_[*to]) && !after_[*to].attribute) {
+    if (!may_be(*from, *to, trail)) return false;
     trail.folded[*from] = *to;
     return true;
   }
@@ -183,6 +195,31 @@ bool GraphMatch::agree(const std::string& was, const std::string& is, Leniency l
   if (leniency != Leniency::rewritten || depth > 0 || !to || taken_[*to] || is_structure(after_[*to]))
     return false;
   trail.rewritten.emplace_back(*from, *to);
+  return true;
+}
+
+/// Whether an operation may have been folded into a constant. Its value is not known, but a constant has one.
+bool GraphMatch::may_be(std::size_t from, std::size_t to, const Trail& trail) const {
+  const auto known = folded_from_.find(to);
+  if (known != folded_from_.end() && !same_value(known->second, from)) return false;
+  return std::all_of(trail.folded.begin(), trail.folded.end(),
+                     [&](const auto& one) { return one.second != to || same_value(one.first, from); });
+}
+
+/// Whether two operations of the earlier graph compute the same from the same constants.
+bool GraphMatch::same_value(std::size_t one, std::size_t other, int depth) const {
+  if (one == other) return true;
+  const GraphNode& a = before_[one];
+  const GraphNode& b = before_[other];
+  if (depth > deepest || a.operation != b.operation || a.attribute != b.attribute ||
+      a.inputs.size() != b.inputs.size() || !a.blocks.empty() || draws_numbers(a))
+    return false;
+  if (is_constant(a)) return a.constant == b.constant && !hides_value(a);
+  for (std::size_t i = 0; i < a.inputs.size(); ++i) {
+    const auto from = before_.producer(a.inputs[i]);
+    const auto to = before_.producer(b.inputs[i]);
+    if (!from || !to || !same_value(*from, *to, depth + 1)) return false;
+  }
   return true;
 }
 

@@ -56,6 +56,8 @@ class GraphMatch {
              int depth = 0) const;
   bool agree_held(const GraphNode& was, const std::string& is, Trail& trail) const;
   bool agree_around(std::size_t was, const std::string& is, Leniency leniency, Trail& trail, int depth) const;
+  bool may_be(std::size_t from, std::size_t to, const Trail& trail) const;
+  bool same_value(std::size_t one, std::size_t other, int depth = 0) const;
   bool computed_anew(const std::string& was, const std::string& is) const;
   void join(std::size_t was, std::size_t is);
   void keep(const Trail& trail);
@@ -67,7 +69,8 @@ class GraphMatch {
   std::vector<bool> constant_;
   std::unordered_map<std::string, std::string> values_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_operation_;
-  std::set<std::string> paths_;  ///< of weights that the later graph reads still
+  std::unordered_map<std::size_t, std::size_t> folded_from_;  ///< by the constant: one of what became it
+  std::set<std::string> paths_;                               ///< of weights that the later graph reads still
 };
 
 }  // namespace kit

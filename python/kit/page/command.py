@@ -7,8 +7,7 @@ import argparse
 from kit.archive import Archive
 from kit.errors import UsageError
 from kit.golden import golden_inputs
-from kit.inspecting import calls_of, load_for_inspection
-from kit.method import FORWARD
+from kit.inspecting import calls_of, load_for_inspection, method_of
 from kit.page.layout import check_tools
 from kit.page.page import page, write_page
 from kit.programs.sources import MEMBER as SOURCES
@@ -23,13 +22,13 @@ def write_report(options: argparse.Namespace) -> str:
     to fail is told before the model is loaded.
     """
     for name in ("json", "stage", "diff", "source"):
-        if getattr(options, name):
+        if getattr(options, name) not in (None, False):
             raise UsageError(f"--{name} does not go with --html, whose page shows everything; drop it")
     calls = calls_of(options)
     check_destination(options.html, options.archive)
     check_tools()
     archive = Archive(options.archive)
-    inputs = golden_inputs(archive, options.method or FORWARD, options.cases or ())
+    inputs = golden_inputs(archive, method_of(options), options.cases or ())
     model = load_for_inspection(archive, options)
     graphs = [model.graph("traced"), model.graph("frozen"), model.graph("optimized", inputs[0])]
     report = model.fusion(inputs, calls)
