@@ -33,8 +33,8 @@ jit::Module prepared(const jit::Module& module, const std::string& method, bool 
 }
 
 /// How often kernels are compiled, for one size and for varying sizes together.
-int depth(const Configuration& configuration) {
-  return configuration.static_depth.value() + configuration.dynamic_depth.value();
+std::int64_t depth(const Configuration& configuration) {
+  return std::int64_t{configuration.static_depth.value()} + configuration.dynamic_depth.value();
 }
 
 Switches::Settings settings_of(const Configuration& configuration, bool large) {

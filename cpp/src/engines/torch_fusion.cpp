@@ -45,7 +45,7 @@ class Reporter {
  public:
   Reporter(FusionReport& report, const FusionObserver& observer) : report_(report), observer_(observer) {
     static_depth_ = report.configuration.static_depth.value();
-    depth_ = static_depth_ + report.configuration.dynamic_depth.value();
+    depth_ = std::int64_t{static_depth_} + report.configuration.dynamic_depth.value();
   }
 
   /// The executed graph and, below it, those of fallbacks: level by level, so that groups come in that order.
@@ -136,8 +136,8 @@ class Reporter {
 
   FusionReport& report_;
   const FusionObserver& observer_;
-  int static_depth_ = 0;  ///< how many plans, one within the other, are for one size
-  int depth_ = 0;         ///< how many there are in all
+  int static_depth_ = 0;    ///< how many plans, one within the other, are for one size
+  std::int64_t depth_ = 0;  ///< how many there are in all
   std::deque<Plan> plans_;
   std::map<const jit::Graph*, std::size_t> index_;
 };
