@@ -175,7 +175,7 @@ def bisect_fusion(
     if configuration.fusion is False or configuration.executor == "simple":
         raise UsageError("bisecting compares fused with unfused: drop --fusion off and --executor simple")
     if isinstance(runs, bool) or not isinstance(runs, int) or not 1 <= runs < 1 << 31:
-        raise UsageError(f"runs is {runs!r}; give a whole number, 1 or more")
+        raise UsageError(f"runs is {runs!r}; give a whole number from 1 to {(1 << 31) - 1}")
     archive = Archive(path)
     manifest = known_manifest(archive)
     folder = Path(output) if output is not None else Path(f"{Path(archive.path).stem}-fusion")
@@ -183,14 +183,21 @@ def bisect_fusion(
     methods = manifest.methods if method is None else (manifest.method(method),)
     fused = replace(configuration, fusion=True)
     largest: Bisection | None = None
+    count = 0
     for index, one in enumerate(methods):
         model = Model(archive, ENGINE, device, one.name, fused)
+        if model.configuration.static_depth == model.configuration.dynamic_depth == 0:
+            raise UsageError(
+                "bisecting compares fused with unfused, and nothing is compiled with static and dynamic "
+                "depth 0: give a --static-depth or a --dynamic-depth of 1 or more"
+            )
         tolerances = _tolerances(one, rtol, atol)
         cases = [inputs for inputs, _ in archive.cases(one.name)]
         with random_state_kept():
             found = native.bisect_fusion(model._native, cases, runs, tolerances, one.seed)
         names = tuple(known.name for known in methods[: index + 1])
-        report = _report(archive.path, names, json.loads(found.json))
+        count += len(cases)
+        report = replace(_report(archive.path, names, json.loads(found.json)), cases=count)
         if report.differs:
             if found.program is None:
                 return report
@@ -198,9 +205,9 @@ def bisect_fusion(
             write_repro(folder, report, found, tolerances)
             return report
         if largest is None or report.difference.max_abs >= largest.difference.max_abs:
-            largest = replace(report, cases=report.cases + (largest.cases if largest else 0))
+            largest = report
         else:
-            largest = replace(largest, methods=names, cases=report.cases + largest.cases)
+            largest = replace(largest, methods=names, cases=count)
     if largest is None:
         raise UsageError(f"{archive.path} has no methods")
     return largest

@@ -104,6 +104,24 @@ def test_no_difference_writes_nothing(models: Path, folder: Path, options: dict[
     assert not list(folder.iterdir())
 
 
+class Methods(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x * x - 1) * 2
+
+    def bend(self, x: Tensor) -> Tensor:
+        return torch.tanh(x * x + 1) * 2
+
+
+def test_the_cases_of_all_methods_are_counted(folder: Path) -> None:
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    recipe = kit.Recipe(Methods(), x, cases=2, methods={"bend": kit.Method(x, cases=3)})
+    kit.export(recipe, path=folder / "model.pt")
+    exact = bisect_fusion(folder / "model.pt", folder / "exact", method="forward", **EXACT)
+    assert (exact.methods, exact.cases, exact.differs) == (("forward",), 2, False)
+    found = bisect_fusion(folder / "model.pt", folder / "found", **EXACT)
+    assert (found.methods, found.cases, found.differs) == (("forward", "bend"), 5, True)
+
+
 def test_of_two_groups_the_guilty_one_is_blamed(models: Path, folder: Path) -> None:
     found = bisect_fusion(models / "twogroups.pt", folder / "out", **EXACT)
     assert [one.difference.within for one in found.groups] == [True, False]
@@ -153,7 +171,9 @@ def test_the_command_names_all_of_it(models: Path, folder: Path, capsys: pytest.
     [
         (["--fusion", "off"], 2, "bisecting compares fused with unfused"),
         (["--executor", "simple"], 2, "bisecting compares fused with unfused"),
-        (["--runs", "0"], 2, "runs is 0; give a whole number, 1 or more"),
+        (["--runs", "0"], 2, "runs is 0; give a whole number from 1 to"),
+        (["--runs", "99999999999"], 2, "runs is 99999999999; give a whole number from 1 to 2147483647"),
+        (["--static-depth", "0", "--dynamic-depth", "0"], 2, "nothing is compiled with static and dynamic"),
         (["--rtol", "-1"], 2, "the tolerance rtol=-1.0 is no number of at least 0"),
         (["--method", "shrink"], 2, "no method 'shrink'"),
         (["--layers"], 2, "unrecognized arguments: --layers"),
