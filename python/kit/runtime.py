@@ -59,6 +59,11 @@ class Model(native.Caller):
             given: object = each
             if isinstance(given, str) or not isinstance(given, Sequence):
                 raise UsageError(f"warm_up gives {each!r} for the dim {dim!r}; give a list of sizes")
+            for size in given:
+                if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 1 << 63:
+                    raise UsageError(
+                        f"warm_up gives the size {size!r} for the dim {dim!r}; give whole numbers"
+                    )
         with random_state_kept() if warm_up else nullcontext():
             self._native = native.Model.load(
                 archive._native,
@@ -190,6 +195,8 @@ class Model(native.Caller):
             )
         for one in inputs:
             _check_list("each case of fusion", one)
+        if isinstance(calls, bool) or not isinstance(calls, int) or not abs(calls) < 1 << 31:
+            raise UsageError(f"calls is {calls!r}; give a whole number from 1 to {(1 << 31) - 1}")
         with random_state_kept():
             return FusionReport.of(native.fusion(self._native, [list(one) for one in inputs], calls))
 
@@ -200,6 +207,8 @@ class Model(native.Caller):
         nothing more is compiled, in an execution of its own, so that the model itself stays as it is. The
         random generators stay as they are.
         """
+        if not isinstance(stage, str):
+            raise UsageError(f"there is no stage {stage!r}; give traced, frozen or optimized")
         _check_list("graph", inputs)
         with random_state_kept():
             return Graph.of(native.graph(self._native, stage, list(inputs)))

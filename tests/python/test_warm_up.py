@@ -183,3 +183,5 @@ def test_predictor_refuses_bad_sizes(
 def test_sizes_that_are_no_list_are_refused(archive: str) -> None:
     with pytest.raises(UsageError, match="warm_up gives 5 for the dim 'batch'; give a list of sizes"):
         kit.load(archive, warm_up={"batch": 5})  # type: ignore[dict-item]
+    with pytest.raises(UsageError, match=f"warm_up gives the size {1 << 63} for the dim 'batch'; give whole"):
+        kit.load(archive, warm_up={"batch": [1 << 63]})
