@@ -132,6 +132,7 @@ def export_with_report(
     """
     check_programs(programs)
     check_targets(engines_of(programs), targets)
+    targets = tuple(dict.fromkeys(targets))
     device = check_device(device)
     recipe_file = model_or_recipe.rpartition(":")[0] if isinstance(model_or_recipe, str) else None
     check_destination(path, recipe_file)

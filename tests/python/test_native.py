@@ -220,6 +220,14 @@ def test_of_a_program_that_cannot_be_made_nothing_is_left(
     assert [one for one in archive.member_names if one.startswith("extra/kit/programs")] == []
 
 
+def test_a_target_that_is_named_twice_is_made_once(tmp_path: Path) -> None:
+    archive = kit.export(
+        small, path=tmp_path / "model.pt", programs=("native",), targets=("x86-64-v3", "x86-64-v3")
+    )
+    assert archive.manifest is not None
+    assert [program.target for program in archive.manifest.programs] == ["any", "x86-64-v3"]
+
+
 def test_auto_leaves_out_a_program_that_differs(tmp_path: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

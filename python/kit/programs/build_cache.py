@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from kit.errors import UnavailableError
@@ -50,7 +51,7 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
         place.mkdir(parents=True, exist_ok=True)
         lock = _lock(place / f"{name}{_LOCK}")
     except (OSError, RuntimeError) as error:
-        _note(error)
+        _note(str(error))
     if lock is None:
         return make()
     try:
@@ -63,7 +64,7 @@ def cached(key: str, make: Callable[[], bytes]) -> bytes:
             _write(entry, result)
             _prune(place, entry)
         except OSError as error:
-            _note(error)
+            _note(str(error))
         return result
     finally:
         _unlock(lock, place / f"{name}{_LOCK}")
@@ -119,9 +120,11 @@ def _unlock(lock: int, path: Path) -> None:
     os.close(lock)
 
 
-def _note(error: Exception) -> None:
+@cache
+def _note(reason: str) -> None:
+    """Once for each reason: a program has many parts."""
     _log.warning(
-        "compiled programs are not kept: %s; set %s to a folder that can be written", error, VARIABLE
+        "compiled programs are not kept: %s; set %s to a folder that can be written", reason, VARIABLE
     )
 
 
