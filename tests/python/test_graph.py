@@ -309,3 +309,18 @@ def test_what_nobody_used_is_not_taken_for_what_is(tmp_path: Path) -> None:
     assert any("[7.0, 8.0, 9.0]" in line for line in folded)
     assert not any("[4.0, 5.0, 6.0]" in line for line in folded)
     assert "merged" not in words
+
+
+def test_layers_of_equal_weights_stay_what_they_are(tmp_path: Path) -> None:
+    linear = nn.Linear(3, 3), nn.Linear(3, 3)
+    for layer in linear:
+        nn.init.zeros_(layer.bias)
+    layers = nn.Sequential(nn.LayerNorm(3), nn.ReLU(), nn.LayerNorm(3), *linear)
+    kit.export(layers, torch.randn(2, 3), tmp_path / "model.pt")
+    model = kit.load(tmp_path / "model.pt", engine="torchscript")
+    diff = model.graph("frozen").since(model.graph())
+    words = str(diff)
+    assert diff.unchanged == 5, words
+    assert "rewritten" not in words
+    for path in ("0.bias", "0.weight", "2.bias", "2.weight", "3.bias", "3.weight", "4.bias", "4.weight"):
+        assert path in words

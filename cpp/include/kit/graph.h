@@ -50,6 +50,8 @@ struct GraphNode {
   /// The path of the weight, "linear.weight", of a prim::GetAttr or prim::SetAttr, and of a prim::Constant
   /// that is a weight of the model as it was loaded.
   std::optional<std::string> attribute = std::nullopt;
+  /// Tells tensors of other values apart, of a constant or a weight of 1 MiB at most. Not in the JSON.
+  std::optional<std::size_t> digest = std::nullopt;
   std::optional<CodeLine> line = std::nullopt;  ///< where it comes from, if that is known
   std::optional<int> group = std::nullopt;      ///< the fused group it is in
   std::optional<int> parent =

@@ -214,7 +214,7 @@ bool GraphMatch::same_value(std::size_t one, std::size_t other, int depth) const
   if (depth > deepest || a.operation != b.operation || a.attribute != b.attribute ||
       a.inputs.size() != b.inputs.size() || !a.blocks.empty() || draws_numbers(a))
     return false;
-  if (is_constant(a)) return a.constant == b.constant && !hides_value(a);
+  if (is_constant(a)) return a.constant == b.constant && (a.digest ? a.digest == b.digest : !hides_value(a));
   for (std::size_t i = 0; i < a.inputs.size(); ++i) {
     const auto from = before_.producer(a.inputs[i]);
     const auto to = before_.producer(b.inputs[i]);
@@ -228,10 +228,12 @@ bool GraphMatch::agree_held(const GraphNode& was, const std::string& is, Trail& 
   const auto to = after_.producer(is);
   if (!to) return false;
   const GraphNode& later = after_[*to];
-  if (is_constant(was)) return is_constant(later) && was.constant == later.constant;
+  const bool known = was.digest && later.digest;
+  const bool same = known && was.digest == later.digest;
+  if (is_constant(was)) return is_constant(later) && was.constant == later.constant && (same || !known);
   if (is_weight(later)) return later.attribute == was.attribute;
   if (!is_constant(later)) return false;
-  if (later.attribute == was.attribute) {
+  if (later.attribute == was.attribute || same) {  // of equal ones, freezing keeps one
     trail.weights.insert(*was.attribute);
     return true;
   }

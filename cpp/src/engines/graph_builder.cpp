@@ -1,8 +1,11 @@
 #include "engines/graph_builder.h"
 
+#include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 
@@ -58,6 +61,21 @@ class Weights {
 
   std::map<Key, std::string> paths_;
 };
+
+/// The same number for tensors of the same dtype, sizes and values; none for large ones, which take long.
+std::optional<std::size_t> digest_of(const c10::IValue& value) {
+  constexpr std::size_t most = 1 << 20;
+  if (!value.isTensor()) return std::nullopt;
+  const at::Tensor& tensor = value.toTensor();
+  if (!tensor.defined() || tensor.layout() != at::kStrided || tensor.is_quantized() || tensor.nbytes() > most)
+    return std::nullopt;
+  const at::Tensor plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous();
+  std::string bytes(plain.nbytes(), '\0');
+  if (!bytes.empty()) std::memcpy(bytes.data(), plain.const_data_ptr(), bytes.size());
+  bytes += c10::toString(plain.scalar_type());
+  for (const std::int64_t size : plain.sizes()) bytes += "," + std::to_string(size);
+  return std::hash<std::string>{}(bytes);
+}
 
 class Builder {
  public:
@@ -139,6 +157,7 @@ class Builder {
       built.constant = node.s(c10::attr::name);
     } else if (const auto constant = jit::toIValue(node.output())) {
       built.constant = constant_text(*constant);
+      built.digest = digest_of(*constant);
       built.attribute = weights_.path(*constant);
     }
   }
@@ -147,6 +166,7 @@ class Builder {
     c10::IValue value = module_._ivalue();
     std::istringstream names(path);
     for (std::string one; std::getline(names, one, '.');) value = value.toObject()->getAttr(one);
+    built.digest = digest_of(value);
     if (!value.isTensor() && !value.isObject()) built.constant = constant_text(value);
   }
 
