@@ -123,9 +123,9 @@ def inspect(options: argparse.Namespace) -> int:
 def extract(options: argparse.Namespace) -> int:
     """Extract a program, and say in one line what was written."""
     from kit.extracting import HEADER, extract
-    from kit.method import FORWARD
+    from kit.inspecting import method_of
 
-    method = FORWARD if options.method is None else options.method
+    method = method_of(options)
     target = extract(
         options.archive,
         options.output,
@@ -227,16 +227,15 @@ def parity(options: argparse.Namespace) -> int:
 
 def layers_of(options: argparse.Namespace) -> int:
     """Print the comparison submodule by submodule; ParityError if they differ."""
+    from kit.inspecting import method_of
     from kit.layerwise.search import layers
-    from kit.method import FORWARD
 
     if options.engine not in ("auto", "torchscript"):
         raise UsageError(f"--layers looks into the torchscript program, not {options.engine}; drop --engine")
     if (configuration := configuration_of(options)) != DEFAULTS:
         raise UsageError(f"--layers runs the program as torch does, not with {configuration}; drop that")
-    method = FORWARD if options.method is None else options.method
     with running_a_recipe(options):
-        report = layers(options.recipe, options.archive, options.device, method)
+        report = layers(options.recipe, options.archive, options.device, method_of(options))
     say(report.to_json() if options.json else report)
     report.raise_for_failure()
     return 0

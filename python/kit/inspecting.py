@@ -12,7 +12,7 @@ from kit.errors import UsageError
 from kit.golden import golden_inputs
 from kit.graph import stage_before
 from kit.method import FORWARD
-from kit.runtime import Model, load
+from kit.runtime import Model, check_calls, load
 
 
 def load_for_inspection(archive: Archive, options: argparse.Namespace) -> Model:
@@ -58,8 +58,7 @@ def show_graph(options: argparse.Namespace) -> str:
 def calls_of(options: argparse.Namespace) -> int:
     """How often the report runs each case. Raises UsageError for a number that C++ has no room for."""
     calls: int = 4 if options.calls is None else options.calls
-    if abs(calls) >= 1 << 31:
-        raise UsageError(f"--calls is {calls}; give a smaller number")
+    check_calls(calls)
     return calls
 
 

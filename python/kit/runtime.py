@@ -195,8 +195,7 @@ class Model(native.Caller):
             )
         for one in inputs:
             _check_list("each case of fusion", one)
-        if isinstance(calls, bool) or not isinstance(calls, int) or not abs(calls) < 1 << 31:
-            raise UsageError(f"calls is {calls!r}; give a whole number from 1 to {(1 << 31) - 1}")
+        check_calls(calls)
         with random_state_kept():
             return FusionReport.of(native.fusion(self._native, [list(one) for one in inputs], calls))
 
@@ -257,6 +256,12 @@ class Model(native.Caller):
 
 def _all_tensors(args: Sequence[Any]) -> bool:
     return all(isinstance(value, Tensor) for value in args)
+
+
+def check_calls(calls: object) -> None:
+    """Raise UsageError for a number of calls that is none, or that C++ has no room for."""
+    if isinstance(calls, bool) or not isinstance(calls, int) or not abs(calls) < 1 << 31:
+        raise UsageError(f"calls is {calls!r}; give a whole number from 1 to {(1 << 31) - 1}")
 
 
 def _check_list(what: str, inputs: object) -> None:

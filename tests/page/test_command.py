@@ -83,7 +83,7 @@ def test_without_fusion_there_is_a_page_without_groups(archive: Path, folder: Pa
         (["--html", "report.html", "--json"], 2, "--json does not go with --html"),
         (["--html", "report.html", "--stage", "frozen"], 2, "--stage does not go with --html"),
         (["--html", f"{'a' * 300}.html"], 2, "File name too long; name another file"),
-        (["--html", "report.html", "--calls", str(1 << 40)], 2, "--calls is 1099511627776"),
+        (["--html", "report.html", "--calls", str(1 << 40)], 2, "calls is 1099511627776; give a whole"),
         (["--html", "report.html", "--graph"], 2, "not allowed with argument"),
         pytest.param(
             ["--html", "report.html", "--case", "99"], 2, "there is no case 99", marks=needs_graphviz

@@ -198,3 +198,21 @@ def test_a_device_that_is_not_here_is_refused(chain: Path, refused: Callable[...
     refused(6, "no CUDA", chain, *OPTIONS, "--device", "cuda")
     with pytest.raises(UnavailableError):
         kit.load(chain, device="cuda:9", configuration=FUSED)
+
+
+def test_inputs_of_another_kind_are_refused(tmp_path: Path) -> None:
+    one = torch.rand(2, 4)
+    model = kit.load(kit.export(Chain(), one, tmp_path / "model.pt"), engine="torchscript")
+    wanted = "takes a list of tensors, not"
+    for inputs, what in ((one, "a Tensor"), (None, "a NoneType"), ([one, 3], "a list with a int in it")):
+        with pytest.raises(InputError, match=f"graph {wanted} {what}; give one for each input"):
+            model.graph("optimized", inputs)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=f"each case of fusion {wanted} {what}; give one for each"):
+            model.fusion([inputs])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="fusion takes a list of cases, not a Tensor; give a list of tens"):
+        model.fusion(one)  # type: ignore[arg-type]
+    for calls in (1 << 31, 1.5, True):
+        with pytest.raises(UsageError, match=r"calls is .*; give a whole number from 1 to 2147483647"):
+            model.fusion([[one]], calls=calls)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="there is no stage None; give traced, frozen or optimized"):
+        model.graph(None)  # type: ignore[arg-type]

@@ -388,21 +388,6 @@ def test_arguments_of_another_kind(relu: Path) -> None:
     for inputs, what in ((one, "a Tensor"), (None, "a NoneType"), ([one, 3], "a list with a int in it")):
         with pytest.raises(InputError, match=f"predict takes a list of tensors, not {what}; give one for"):
             model.predict(inputs)  # type: ignore[arg-type]
-        with pytest.raises(InputError, match=f"graph takes a list of tensors, not {what}; give one for"):
-            model.graph("optimized", inputs)  # type: ignore[arg-type]
-        with pytest.raises(
-            InputError, match=f"each case of fusion takes a list of tensors, not {what}; give"
-        ):
-            model.fusion([inputs])  # type: ignore[list-item]
-    with pytest.raises(
-        InputError, match="fusion takes a list of cases, not a Tensor; give a list of tensors"
-    ):
-        model.fusion(one)  # type: ignore[arg-type]
-    for calls in (1 << 31, 1.5, True):
-        with pytest.raises(UsageError, match=r"calls is .*; give a whole number from 1 to 2147483647"):
-            model.fusion([[one]], calls=calls)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="there is no stage None; give traced, frozen or optimized"):
-        model.graph(None)  # type: ignore[arg-type]
 
 
 def test_files_that_are_no_archives(tmp_path: Path) -> None:

@@ -34,7 +34,17 @@ _ABOUT_SHAPES = (
     "new_ones",
 )
 # Their dims say where an axis is, not along which to compute.
-_MOVES_AXES = ("unsqueeze", "squeeze", "transpose", "permute", "movedim", "sym_size", "flatten", "unflatten")
+_MOVES_AXES = (
+    "unsqueeze",
+    "squeeze",
+    "stack",
+    "transpose",
+    "permute",
+    "movedim",
+    "sym_size",
+    "flatten",
+    "unflatten",
+)
 _END = (1 << 63) - 1
 
 
@@ -54,7 +64,7 @@ def rows_per_thread(
     cases: flat inputs.
     """
     batch = batch_of(signature)
-    if batch is None or _computes_with_sizes(program) or _reduces_rows(program):
+    if batch is None or _computes_with_sizes(program) or _mixes_rows(program):
         return None
     least = max(1, next(dim.min for dim in signature.dims if dim.name == batch))
     divisible = [case for case in cases if case[0].shape[0] >= 2 * least]
@@ -95,9 +105,9 @@ def _is_about_shapes(user: torch.fx.Node) -> bool:
     return name in _ABOUT_SHAPES
 
 
-def _reduces_rows(program: torch.export.ExportedProgram) -> bool:
-    """Whether something is computed of all rows that is none itself, as `x / x.abs().max()` does it: what it
-    does to the other rows may show for some values alone."""
+def _mixes_rows(program: torch.export.ExportedProgram) -> bool:
+    """Whether something is computed of all rows that is none itself, as `x / x.abs().max()` does it, or along
+    them: what it does to the other rows may show for some values alone."""
     inputs = set(program.graph_signature.user_inputs)
     batch: set[Any] = set()
     for node in program.graph.nodes:
